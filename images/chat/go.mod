@@ -1,0 +1,3 @@
+module chatapp/chat
+
+go 1.26

@@ -1,0 +1,60 @@
+package chat
+
+import (
+	"errors"
+	"time"
+)
+
+// Code is the machine-readable kind of an error, the same in WebSocket frames
+// and HTTP problems.
+type Code string
+
+// The codes of the wire contract. Only CodeRateLimited, CodeUnavailable and
+// CodeInternal are worth a retry, with the same key.
+const (
+	CodeBadFrame     Code = "bad_frame"
+	CodeBadMessage   Code = "bad_message"
+	CodeTooLarge     Code = "too_large"
+	CodeRateLimited  Code = "rate_limited"
+	CodeUnavailable  Code = "unavailable"
+	CodeUnauthorised Code = "unauthorised"
+	CodeNotFound     Code = "not_found"
+	CodeInternal     Code = "internal"
+)
+
+// Error is an error that the person at the other end may read: Message says
+// what is wrong and what to do. Cause, if any, is for the server's log alone.
+type Error struct {
+	Code       Code
+	Message    string
+	RetryAfter time.Duration // 0: not said
+	Cause      error
+}
+
+func (e *Error) Error() string {
+	if e.Cause != nil {
+		return string(e.Code) + ": " + e.Message + ": " + e.Cause.Error()
+	}
+	return string(e.Code) + ": " + e.Message
+}
+
+func (e *Error) Unwrap() error { return e.Cause }
+
+// AsError gives the *Error within err; any other error becomes CodeInternal.
+func AsError(err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return &Error{Code: CodeInternal, Message: "the server failed; try again with the same key", Cause: err}
+}
+
+// Unavailable is the answer while the log cannot be reached or its answer is
+// not known: nothing was acknowledged, so the same key is safe to send again.
+func Unavailable(cause error) *Error {
+	return &Error{
+		Code: CodeUnavailable, Message: "the message log cannot be reached; try again with the same key",
+		RetryAfter: time.Second, Cause: cause,
+	}
+}
+
+func badMessage(text string) *Error { return &Error{Code: CodeBadMessage, Message: text} }

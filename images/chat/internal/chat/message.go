@@ -1,0 +1,129 @@
+// Package chat holds the language and the rules of the chat: what a message
+// is, what makes one acceptable, what a log must promise (Store), and the use
+// cases over it (Service). It imports no other room of the house and knows
+// neither HTTP, nor logging, nor the wall clock: time comes from the log.
+package chat
+
+import (
+	"fmt"
+	"net/mail"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Limits of a message's fields; lengths are in Unicode code points.
+const (
+	MaxKey     = 64
+	MaxTopic   = 64
+	MaxName    = 64
+	MaxEmail   = 254 // RFC 5321, 4.5.3.1.3, less the angle brackets
+	MaxContent = 4000
+
+	// DefaultTopic takes a message that names no topic.
+	DefaultTopic = "general"
+)
+
+// Draft is what a person hands in: a message before the log has taken it.
+type Draft struct {
+	Key     string // names the attempt, so that a retry is not a second message
+	Topic   string
+	Name    string
+	Email   string
+	Content string
+}
+
+// Message is a draft that the log has taken. It never changes.
+type Message struct {
+	ID ID
+	Draft
+}
+
+// Time is when the log took the message.
+func (m Message) Time() time.Time { return m.ID.Time() }
+
+// Principal says on whose behalf a call is made. It is an argument of every
+// use case, never hidden in a context. So far everybody is a guest.
+type Principal struct {
+	Guest bool
+}
+
+// Guest is somebody who has not signed in.
+var Guest = Principal{Guest: true}
+
+// Clean returns the draft as the log will keep it (topic and name trimmed, an
+// absent topic replaced by DefaultTopic), or a CodeBadMessage error that names
+// the field and what is allowed.
+func (d Draft) Clean() (Draft, error) {
+	if !ValidKey(d.Key) {
+		return d, badMessage(fmt.Sprintf("key: send 1 to %d characters of A-Z a-z 0-9 . _ : - (a UUID, say)", MaxKey))
+	}
+	topic, err := CleanTopic(d.Topic)
+	if err != nil {
+		return d, err
+	}
+	name := strings.TrimSpace(d.Name)
+	if !isLine(name, MaxName) {
+		return d, badMessage(fmt.Sprintf("name: send 1 to %d characters, none of them control characters", MaxName))
+	}
+	if !validEmail(d.Email) {
+		return d, badMessage(fmt.Sprintf("email: send an address such as ann@example.org, without display name, at most %d characters", MaxEmail))
+	}
+	if n := utf8.RuneCountInString(d.Content); n > MaxContent || strings.TrimSpace(d.Content) == "" || !utf8.ValidString(d.Content) {
+		return d, badMessage(fmt.Sprintf("content: send 1 to %d characters, not only white space", MaxContent))
+	}
+	d.Topic, d.Name = topic, name
+	return d, nil
+}
+
+// CleanTopic trims a topic's name and checks it; empty means DefaultTopic.
+func CleanTopic(topic string) (string, error) {
+	if topic == "" {
+		return DefaultTopic, nil
+	}
+	topic = strings.TrimSpace(topic)
+	if !isLine(topic, MaxTopic) {
+		return "", badMessage(fmt.Sprintf("topic: send 1 to %d characters, none of them control characters", MaxTopic))
+	}
+	return topic, nil
+}
+
+// ValidKey reports whether key is 1 to MaxKey characters of A-Za-z0-9._:-.
+func ValidKey(key string) bool {
+	if key == "" || len(key) > MaxKey {
+		return false
+	}
+	for i := range len(key) {
+		c := key[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '_', c == ':', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// isLine reports whether s is 1 to limit code points of valid UTF-8 with no
+// control character (Unicode category Cc) among them.
+func isLine(s string, limit int) bool {
+	if s == "" || !utf8.ValidString(s) || utf8.RuneCountInString(s) > limit {
+		return false
+	}
+	return strings.IndexFunc(s, unicode.IsControl) < 0
+}
+
+// validEmail accepts an RFC 5322 addr-spec: what net/mail reads as an address
+// and writes back unchanged, so neither display name, angle brackets, comment
+// nor folding white space passes.
+func validEmail(s string) bool {
+	if s == "" || utf8.RuneCountInString(s) > MaxEmail || strings.IndexFunc(s, unicode.IsControl) >= 0 {
+		return false
+	}
+	a, err := mail.ParseAddress(s)
+	if err != nil || a.Name != "" {
+		return false
+	}
+	return s == a.Address || "<"+s+">" == (&mail.Address{Address: a.Address}).String()
+}

@@ -1,0 +1,157 @@
+package chat
+
+import (
+	"context"
+	"hash/fnv"
+	"time"
+)
+
+// Bounds that the text forms of ids and cursors rely on.
+const (
+	MaxBatch      = 256 // messages in one Append; Pos.Idx has 8 bits
+	MaxPartitions = 256 // ID.Part has 8 bits
+)
+
+// Store is the log: a small driver below the logic of Service and of the feed.
+// It is split into partitions, each an ordered sequence of messages; a topic
+// lives in one partition (PartitionOf). All methods may be called from many
+// goroutines at once, except that each partition has at most one Append of
+// this process under way (Service sees to that).
+//
+// The numbered clauses are the contract. internal/storetest has a test named
+// after each, and every store passes all of them.
+type Store interface {
+	// Partitions is the number of partitions, 1 to MaxPartitions, the same
+	// for every process on this log and for all its life.
+	Partitions() int
+
+	// Append takes 1 to MaxBatch clean drafts of topics of partition part.
+	//
+	//  A1. On success there is one Appended per draft, in the same order, and
+	//      every message is durable: no loss of one process loses it.
+	//  A2. New messages get positions greater than all positions of the
+	//      partition so far, ascending within the batch.
+	//  A3. A draft whose key was appended in the last KeyMemory, or comes
+	//      earlier in the same batch, is not appended again: Appended has the
+	//      first one's ID and Duplicate is set. Racing appends of several
+	//      processes agree on one.
+	//  A4. The time within each ID is the log's, never before the previous
+	//      message's.
+	//  A5. On an error the outcome is unknown for the whole batch: each
+	//      message is either appended once or not at all, and appending the
+	//      same drafts again is safe.
+	//  A6. Without the log, the error comes within ctx's deadline.
+	Append(ctx context.Context, part int, drafts []Draft) ([]Appended, error)
+
+	// Read gives messages of a partition that come after a position.
+	//
+	//  R1. They are in order of position, without gap or repeat, from the
+	//      first after the position on.
+	//  R2. At most about max are given (a batch is never cut off unread: what
+	//      does not fit comes with the next call). max is 1 or more.
+	//  R3. If there is none, Read waits up to wait for one; then it returns
+	//      none and no error. A wait of 0 does not wait.
+	//  R4. A message is given as soon as it is appended, by whichever process.
+	//  R5. Cancelling ctx ends the wait within a second.
+	Read(ctx context.Context, part int, after Pos, max int, wait time.Duration) ([]Message, error)
+
+	// Before gives the last max messages of a partition, of one topic or
+	// (topic "") of all, whose position is before a bound.
+	//
+	//  B1. They are in order of position and directly precede the bound.
+	//  B2. The bound need not be the position of a message, nor of that topic.
+	//  B3. Messages that retention has removed are left out.
+	Before(ctx context.Context, part int, topic string, before Pos, max int) ([]Message, error)
+
+	// State tells where a partition begins and ends.
+	//
+	//  S1. Head is at or after every message whose Append has returned, in
+	//      any process.
+	//  S2. Every message after Floor is readable; Floor never decreases.
+	//  S3. Epoch changes when, and only when, the log's past is no longer what
+	//      readers were told: it was emptied, or lost its tail.
+	State(ctx context.Context, part int) (State, error)
+
+	// Topics lists the topics of a partition, in any order.
+	//
+	//  T1. Every topic with a retained message is listed, with the number of
+	//      messages appended to it since it last came into being and the time
+	//      of its last one.
+	//  T2. A topic whose messages have all been removed by retention is in
+	//      time no longer listed, and costs nothing.
+	Topics(ctx context.Context, part int) ([]TopicInfo, error)
+
+	// Presence says that the named server has online people connected, and
+	// gives the sum over all servers.
+	//
+	//  P1. A server that has not called for PresenceMemory does not count.
+	//  P2. A server that says 0 online is forgotten at once.
+	Presence(ctx context.Context, server string, online int) (total int, err error)
+
+	// Close ends every call under way and frees everything; the messages stay.
+	Close() error
+}
+
+const (
+	// KeyMemory is how long, at the least, a key names its first message.
+	KeyMemory = 24 * time.Hour
+	// PresenceMemory is how long a silent server still counts. Servers call
+	// every PresencePeriod; three calls may be lost.
+	PresenceMemory = 8 * time.Second
+	PresencePeriod = 2 * time.Second
+)
+
+// Appended is what became of one draft.
+type Appended struct {
+	ID        ID
+	Duplicate bool // the key was known: ID is the first message's
+}
+
+// State is where a partition begins and ends.
+type State struct {
+	Epoch uint64 // identity of the partition's past
+	Head  Pos    // of its last message, zero when there never was one
+	Floor Pos    // everything at or before it may have been removed
+}
+
+// TopicInfo describes a topic that has messages.
+type TopicInfo struct {
+	Topic    string
+	Messages int64 // appended since it came into being
+	Last     ID    // its last message
+}
+
+// Retention says how much of the past the log keeps. Whichever limit is
+// reached first removes the oldest messages, some time later and in lumps of
+// at most RetentionStep messages a partition. Zero means no limit.
+type Retention struct {
+	Messages int64         // over all partitions
+	Bytes    int64         // of the fields of messages, over all partitions
+	Age      time.Duration // by the log's clock
+}
+
+// RetentionStep is how many messages of a partition may outlive a limit: the
+// log is cut at marks this far apart, or at a 16th of Retention.Messages if
+// that is less.
+const RetentionStep = 1000
+
+// Step is the distance between marks for this retention.
+func (r Retention) Step(partitions int) int64 {
+	if r.Messages > 0 {
+		return min(RetentionStep, max(1, r.Messages/int64(16*partitions)))
+	}
+	return RetentionStep
+}
+
+// PartitionOf is where a topic lives among n partitions: FNV-1a, so that
+// every process, in whatever language, finds the same.
+func PartitionOf(topic string, n int) int {
+	h := fnv.New32a()
+	h.Write([]byte(topic))
+	return int(h.Sum32() % uint32(n))
+}
+
+// Size is how many bytes of Retention.Bytes a draft takes.
+func (d Draft) Size() int {
+	return len(d.Key) + len(d.Topic) + len(d.Name) + len(d.Email) + len(d.Content)
+}

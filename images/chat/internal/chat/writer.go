@@ -1,0 +1,115 @@
+package chat
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// writer is the group commit of one partition: what arrives while an append
+// is under way goes together into the next one. When idle it adds no wait: a
+// lone post is appended at once. Answers come in the order of arrival.
+type writer struct {
+	store   Store
+	part    int
+	timeout time.Duration
+
+	mu     sync.Mutex
+	queue  []pending
+	bytes  int
+	closed bool
+	wake   chan struct{} // capacity 1: "the queue is not empty, or closed"
+}
+
+type pending struct {
+	draft Draft
+	done  func(Message, bool, error)
+}
+
+const (
+	// maxQueued bounds what waits for one partition, in bytes of drafts. At
+	// 16 KiB, the largest draft, that is 2,000 messages; at 200 B, 160,000.
+	maxQueued = 32 << 20
+	// maxBatchBytes bounds one append, so that one script call stays short.
+	maxBatchBytes = 1 << 20
+)
+
+func newWriter(store Store, part int, timeout time.Duration) *writer {
+	return &writer{store: store, part: part, timeout: timeout, wake: make(chan struct{}, 1)}
+}
+
+func (w *writer) add(p pending) {
+	w.mu.Lock()
+	full := w.closed || w.bytes > maxQueued
+	if !full {
+		w.queue = append(w.queue, p)
+		w.bytes += p.draft.Size()
+	}
+	w.mu.Unlock()
+	if full {
+		p.done(Message{}, false, Unavailable(nil))
+		return
+	}
+	w.signal()
+}
+
+func (w *writer) close() {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.signal()
+}
+
+func (w *writer) signal() {
+	select {
+	case w.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// run appends until the writer is closed and its queue is empty.
+func (w *writer) run(ctx context.Context) {
+	for range w.wake {
+		for {
+			batch, closed := w.take()
+			if len(batch) == 0 {
+				if closed {
+					return
+				}
+				break
+			}
+			w.append(ctx, batch)
+		}
+	}
+}
+
+// take removes the next batch from the queue.
+func (w *writer) take() (batch []pending, closed bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n, size := 0, 0
+	for n < len(w.queue) && n < MaxBatch && (n == 0 || size+w.queue[n].draft.Size() <= maxBatchBytes) {
+		size += w.queue[n].draft.Size()
+		n++
+	}
+	batch, w.queue = w.queue[:n:n], w.queue[n:]
+	w.bytes -= size
+	return batch, w.closed
+}
+
+func (w *writer) append(ctx context.Context, batch []pending) {
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	drafts := make([]Draft, len(batch))
+	for i, p := range batch {
+		drafts[i] = p.draft
+	}
+	results, err := w.store.Append(ctx, w.part, drafts)
+	for i, p := range batch {
+		if err != nil {
+			p.done(Message{}, false, Unavailable(err))
+			continue
+		}
+		p.done(Message{ID: results[i].ID, Draft: p.draft}, results[i].Duplicate, nil)
+	}
+}

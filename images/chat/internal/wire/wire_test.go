@@ -1,0 +1,148 @@
+package wire
+
+import (
+	"encoding/json"
+	"os"
+	"reflect"
+	"testing"
+	"time"
+
+	"chatapp/chat/internal/chat"
+)
+
+func golden[T any](t testing.TB, name string) (table []T) {
+	t.Helper()
+	data, err := os.ReadFile("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &table); err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+type clientFrame struct{ Name, Frame, Code string }
+
+func TestClientFrames(t *testing.T) {
+	for _, g := range golden[clientFrame](t, "client_frames.json") {
+		var code chat.Code
+		frame, bad := Decode([]byte(g.Frame))
+		if bad != nil {
+			code = bad.Err.Code
+		} else if post, ok := frame.(Post); ok {
+			if _, err := post.Draft.Clean(); err != nil {
+				code = chat.AsError(err).Code
+			}
+		}
+		if code != chat.Code(g.Code) {
+			t.Errorf("%s: code %q; want %q", g.Name, code, g.Code)
+		}
+	}
+}
+
+func TestDecodeKeepsWhatMatchesAnswerToQuestion(t *testing.T) {
+	for frame, want := range map[string]Unreadable{
+		`{"type":"post","key":"k1","content":5}`:            {Key: "k1"},
+		`{"type":"post","key":"k 1","content":5}`:           {},
+		`{"type":"history","ref":"r1","limit":"x"}`:         {Ref: "r1"},
+		`{"type":"history","ref":"r1","limit":0}`:           {Ref: "r1"},
+		`{"type":"history","ref":"r1","topic":"\u0000"}`:    {Ref: "r1"},
+		`{"type":"history","ref":"r1","before":"tomorrow"}`: {Ref: "r1"},
+		`{"type":"history","ref":5,"before":"tomorrow"}`:    {},
+	} {
+		_, bad := Decode([]byte(frame))
+		if bad == nil || bad.Key != want.Key || bad.Ref != want.Ref {
+			t.Errorf("%s: got %+v; want key %q, ref %q", frame, bad, want.Key, want.Ref)
+		}
+	}
+}
+
+func TestServerFrames(t *testing.T) {
+	hello := chat.Message{
+		ID:    chat.ID{Pos: chat.Pos{Ms: 0x0192f3c4a5b6, Seq: 7, Idx: 2}, Part: 3},
+		Draft: chat.Draft{Key: "3f0e", Topic: "tea", Name: "Ann", Email: "ann@example.org", Content: "hello\nworld"},
+	}
+	hostile := chat.Message{
+		ID:    chat.ID{Pos: chat.Pos{Ms: 0x0192f3c4a5b6, Seq: 8}, Part: 3},
+		Draft: chat.Draft{Key: "x", Topic: "<b>", Name: "\u202eAnn", Email: "ann@example.org", Content: "<img src=x onerror=alert(1)> \u2028 \x00 🙂 \"quoted\" \\"},
+	}
+	cursor := chat.Cursor{Epoch: 7, Pos: []chat.Pos{{Idx: 0xff}}}.String()
+	one, two := AppendMessage(nil, hello), AppendMessage(nil, hostile)
+	frames := [][]byte{
+		AppendWelcome(nil, Welcome{Server: "chat-0", Cursor: cursor}),
+		AppendWelcome(nil, Welcome{Server: "chat-0", Cursor: cursor, Recovered: true, Messages: [][]byte{one}, More: true}),
+		AppendMessages(nil, [][]byte{one, two}, cursor),
+		AppendAck(nil, "3f0e", hello.ID),
+		AppendHistory(nil, "h1", chat.Page{Messages: []chat.Message{hello}}),
+		AppendHistory(nil, `h"2`, chat.Page{}),
+		AppendPresence(nil, 3, ""),
+		AppendPresence(nil, 0, cursor),
+		AppendError(nil, &chat.Error{Code: chat.CodeBadFrame, Message: "type: send hello, subscribe, post or history"}, "", ""),
+		AppendError(nil, &chat.Error{Code: chat.CodeRateLimited, Message: "too many posts", RetryAfter: 50 * time.Millisecond}, "3f0e", ""),
+		AppendError(nil, chat.Unavailable(nil), "", "h1"),
+		AppendBye(nil, "this server is going away", 2500*time.Millisecond),
+	}
+	table := golden[struct {
+		Name  string
+		Frame map[string]any
+	}](t, "server_frames.json")
+	if len(table) != len(frames) {
+		t.Fatalf("%d golden frames, %d made here", len(table), len(frames))
+	}
+	for i, g := range table {
+		var got map[string]any
+		if err := json.Unmarshal(frames[i], &got); err != nil {
+			t.Errorf("%s: %v in %s", g.Name, err, frames[i])
+		}
+		if !reflect.DeepEqual(got, g.Frame) {
+			t.Errorf("%s:\n got %s\nwant %v", g.Name, frames[i], g.Frame)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, g := range golden[clientFrame](f, "client_frames.json") {
+		f.Add([]byte(g.Frame))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		frame, bad := Decode(data)
+		if (frame == nil) == (bad == nil) {
+			t.Fatalf("Decode(%q) = %v, %v; want exactly one of them", data, frame, bad)
+		}
+		if bad != nil {
+			if bad.Err.Code != chat.CodeBadFrame || bad.Err.Message == "" {
+				t.Errorf("Decode(%q) fails with %v; want bad_frame and what to do", data, bad)
+			}
+			return
+		}
+		if post, ok := frame.(Post); ok {
+			if d, err := post.Draft.Clean(); err == nil {
+				encoded := AppendMessage(nil, chat.Message{Draft: d})
+				var back chat.Draft
+				if err := json.Unmarshal(encoded, &back); err != nil || back.Content != d.Content || back.Topic != d.Topic {
+					t.Errorf("message %s is read back as %+v, %v", encoded, back, err)
+				}
+			}
+		}
+	})
+}
+
+func BenchmarkAppendMessage(b *testing.B) {
+	m := chat.Message{Draft: chat.Draft{Key: "0123456789abcdef", Topic: "general", Name: "Ann", Email: "ann@example.org", Content: string(make([]byte, 0, 200))}}
+	var buf []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = AppendMessage(buf[:0], m)
+	}
+}
+
+func BenchmarkDecodePost(b *testing.B) {
+	frame := []byte(`{"type":"post","key":"0123456789abcdef","topic":"general","name":"Ann","email":"ann@example.org","content":"a message of about the usual length, which is not long"}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, bad := Decode(frame); bad != nil {
+			b.Fatal(bad)
+		}
+	}
+}

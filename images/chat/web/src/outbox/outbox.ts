@@ -1,0 +1,254 @@
+/**
+ * What the person sent and the log has not confirmed: kept in storage, sent in order, retried with
+ * the same key until the log has it or refuses it for good. All tabs of a browser share it; a lock
+ * makes one of them the sender at a time. No DOM.
+ */
+
+import { worthRetry, type ServerFrame } from "../protocol/frames.ts";
+import { newKey, type Draft, type Message } from "../protocol/message.ts";
+import { backoff } from "../socket/backoff.ts";
+import { EntryShelf, statusOf, type Entry } from "./entry.ts";
+import type { Lock } from "./lock.ts";
+
+/** An answer that takes longer is taken for lost; the post is repeated with its key. Ms. */
+export const ACK_DEADLINE_MS = 10_000;
+/**
+ * The log recognises a key for 24 h. An entry that went out longer ago than this is not repeated
+ * by itself: it might become a second message. Ms.
+ */
+export const KEY_LIFE_MS = 23 * 3_600_000;
+/** How long a confirmed entry stays for the other tabs. Ms. */
+const LINGER_MS = 5_000;
+
+export interface OutboxWorld {
+  readonly shelf: EntryShelf;
+  readonly lock: Lock;
+  /** Sends a post; false when not connected. */
+  post(draft: Draft): boolean;
+  /** No answer in time: the connection may be dead without knowing it. */
+  suspect(): void;
+  /** The entries changed, by this tab or another. */
+  onChange(entries: readonly Entry[]): void;
+  /** Ms since 1970. */
+  now(): number;
+  setTimeout(run: () => void, ms: number): unknown;
+  clearTimeout(timer: unknown): void;
+  random(): number;
+}
+
+type Outcome =
+  | { readonly kind: "settled" }
+  /** The socket is gone: again at once on the next one. */
+  | { readonly kind: "lost" }
+  | { readonly kind: "offline" }
+  | { readonly kind: "retry"; readonly after: number };
+
+export class Outbox {
+  #connected = false;
+  #draining = false;
+  /** Pumped while draining: look again afterwards. */
+  #again = false;
+  #attempt = 0;
+  #retry: unknown;
+  /** The post on the wire. */
+  #flight: { readonly key: string; resolve(outcome: Outcome): void } | undefined;
+  /** Keys not confirmed, as this tab last saw them: spares a look into storage for each message. */
+  #open = new Set<string>();
+
+  constructor(private readonly world: OutboxWorld) {}
+
+  /** Shows what an earlier page left and sweeps what it had confirmed. */
+  start(): void {
+    for (const entry of this.world.shelf.list()) if (entry.sent) this.world.shelf.remove(entry.key);
+    this.#publish();
+  }
+
+  add(draft: Omit<Draft, "key">): Entry {
+    const now = this.world.now();
+    const last = this.world.shelf.list().at(-1)?.created ?? 0;
+    // Two messages of one millisecond keep their order; so do two around a clock set back a little.
+    const created = last >= now && last < now + 60_000 ? last + 1 : now;
+    const entry: Entry = { ...draft, key: newKey(), created };
+    this.world.shelf.put(entry);
+    this.#publish();
+    this.#pump();
+    return entry;
+  }
+
+  /** Tries a failed entry again, with its key. */
+  retry(key: string): void {
+    const entry = this.world.shelf.get(key);
+    if (!entry?.failed) return;
+    const { failed, ...fresh } = entry;
+    // An expired key is unknown to the log: the person decided to post it anew.
+    const { tried, ...untried } = fresh;
+    this.world.shelf.put(failed.code === EXPIRED ? untried : fresh);
+    this.#publish();
+    this.#pump();
+  }
+
+  /** Takes a failed entry out and hands it back, to be edited. */
+  takeBack(key: string): Entry | undefined {
+    const entry = this.world.shelf.get(key);
+    if (!entry?.failed) return undefined;
+    this.world.shelf.remove(key);
+    this.#publish();
+    return entry;
+  }
+
+  /** Tell it when posting becomes possible and when it ends. */
+  setConnected(connected: boolean): void {
+    this.#connected = connected;
+    if (connected) {
+      this.#attempt = 0;
+      this.world.clearTimeout(this.#retry);
+      this.#retry = undefined;
+      this.#pump();
+    } else {
+      this.#land(undefined, { kind: "offline" });
+    }
+  }
+
+  /** Posts that died with their socket. */
+  onLost(keys: readonly string[]): void {
+    for (const key of keys) this.#land(key, { kind: "lost" });
+  }
+
+  /** Another tab changed the storage. */
+  onStorage(storageKey: string | null): void {
+    if (!EntryShelf.owns(storageKey)) return;
+    this.#publish();
+    const flying = this.#flight && this.world.shelf.get(this.#flight.key);
+    if (this.#flight && (!flying || flying.sent)) this.#land(this.#flight.key, { kind: "settled" });
+    this.#pump();
+  }
+
+  /** Every frame passes here, after the store has it in its queue. */
+  onFrame(frame: ServerFrame): void {
+    switch (frame.type) {
+      case "ack":
+        this.#confirm(frame.key, frame.id, frame.time);
+        break;
+      case "error":
+        if (frame.key !== undefined) this.#refused(frame.key, frame);
+        break;
+      case "welcome":
+      case "messages":
+      case "history":
+        for (const message of frame.messages) this.#seen(message);
+        break;
+    }
+  }
+
+  /** The own copy is as good as an ack: it came back from the log. */
+  #seen(message: Message): void {
+    if (this.#open.has(message.key)) this.#confirm(message.key, message.id, message.time);
+  }
+
+  #confirm(key: string, id: string, time: string): void {
+    const entry = this.world.shelf.get(key);
+    if (entry && !entry.sent) {
+      const { failed: _, ...rest } = entry;
+      this.world.shelf.put({ ...rest, sent: { id, time } });
+      this.world.setTimeout(() => {
+        this.world.shelf.remove(key);
+        this.#publish();
+      }, LINGER_MS);
+      this.#publish();
+    }
+    this.#attempt = 0;
+    this.#land(key, { kind: "settled" });
+  }
+
+  #refused(key: string, error: { code: string; message: string; retry_after_ms?: number }): void {
+    if (worthRetry(error.code)) {
+      const wait = backoff(this.#attempt++, () => this.world.random());
+      this.#land(key, { kind: "retry", after: Math.max(wait, error.retry_after_ms ?? 0) });
+      return;
+    }
+    this.#fail(key, error.code, error.message);
+    this.#land(key, { kind: "settled" });
+  }
+
+  #fail(key: string, code: string, message: string): void {
+    const entry = this.world.shelf.get(key);
+    if (!entry || entry.sent) return;
+    this.world.shelf.put({ ...entry, failed: { code, message } });
+    this.#publish();
+  }
+
+  #pump(): void {
+    if (this.#draining) {
+      this.#again = true;
+      return;
+    }
+    if (!this.#connected || this.#retry !== undefined || !this.#nextEntry()) return;
+    this.#draining = true;
+    this.#again = false;
+    void this.world
+      .lock(() => this.#drain())
+      .finally(() => {
+        this.#draining = false;
+        if (this.#again) this.#pump();
+      });
+  }
+
+  #nextEntry(): Entry | undefined {
+    return this.world.shelf.list().find((entry) => statusOf(entry) === "pending");
+  }
+
+  /** Sends one after the other: with several on the wire a refused one would be overtaken. */
+  async #drain(): Promise<void> {
+    while (this.#connected) {
+      const entry = this.#nextEntry();
+      if (!entry) return;
+      if (entry.tried !== undefined && this.world.now() - entry.tried > KEY_LIFE_MS) {
+        this.#fail(entry.key, EXPIRED, "Nobody knows whether this was sent. Look for it before you send it again.");
+        continue;
+      }
+      const outcome = await this.#fly(entry);
+      if (outcome.kind === "offline") return;
+      if (outcome.kind === "retry") {
+        this.#retry = this.world.setTimeout(() => {
+          this.#retry = undefined;
+          this.#pump();
+        }, outcome.after);
+        return;
+      }
+    }
+  }
+
+  #fly(entry: Entry): Promise<Outcome> {
+    if (entry.tried === undefined) this.world.shelf.put({ ...entry, tried: this.world.now() });
+    return new Promise((resolve) => {
+      const deadline = this.world.setTimeout(() => {
+        this.world.suspect();
+        this.#land(entry.key, { kind: "retry", after: 0 });
+      }, ACK_DEADLINE_MS);
+      this.#flight = {
+        key: entry.key,
+        resolve: (outcome) => {
+          this.world.clearTimeout(deadline);
+          resolve(outcome);
+        },
+      };
+      if (!this.world.post(entry)) this.#land(entry.key, { kind: "offline" });
+    });
+  }
+
+  /** Ends the flight; with no key, whichever it is. */
+  #land(key: string | undefined, outcome: Outcome): void {
+    const flight = this.#flight;
+    if (!flight || (key !== undefined && flight.key !== key)) return;
+    this.#flight = undefined;
+    flight.resolve(outcome);
+  }
+
+  #publish(): void {
+    const entries = this.world.shelf.list();
+    this.#open = new Set(entries.filter((entry) => !entry.sent).map((entry) => entry.key));
+    this.world.onChange(entries);
+  }
+}
+
+const EXPIRED = "expired";

@@ -1,0 +1,100 @@
+/** Frames of the wire contract, version 1, as types. */
+
+import type { Draft, Message } from "./message.ts";
+
+export type ErrorCode =
+  | "bad_frame"
+  | "bad_message"
+  | "too_large"
+  | "rate_limited"
+  | "unavailable"
+  | "unauthorised"
+  | "not_found"
+  | "internal";
+
+/** Close codes with a meaning of their own; after every other one the client reconnects. */
+export const CLOSE_NORMAL = 1000;
+export const CLOSE_POLICY = 1008;
+export const CLOSE_BAD_FRAMES = 4002;
+
+export const SUBPROTOCOL = "chat.v1";
+
+/** Client to server. */
+export type ClientFrame =
+  | { readonly type: "hello"; readonly topics?: readonly string[]; readonly cursor?: string; readonly limit?: number }
+  | { readonly type: "subscribe"; readonly topics: readonly string[] }
+  | ({ readonly type: "post" } & Draft)
+  | {
+      readonly type: "history";
+      readonly ref: string;
+      readonly topic?: string;
+      readonly before?: string;
+      readonly limit?: number;
+    };
+
+export interface WelcomeFrame {
+  readonly type: "welcome";
+  readonly server: string;
+  readonly cursor: string;
+  /** True: this and the `messages` frames that follow hold all that was missed since the cursor. */
+  readonly recovered: boolean;
+  readonly messages: readonly Message[];
+  /** Older history exists. */
+  readonly more: boolean;
+}
+
+export interface MessagesFrame {
+  readonly type: "messages";
+  readonly messages: readonly Message[];
+  readonly cursor?: string;
+}
+
+export interface AckFrame {
+  readonly type: "ack";
+  readonly key: string;
+  readonly id: string;
+  readonly time: string;
+}
+
+export interface HistoryFrame {
+  readonly type: "history";
+  readonly ref: string;
+  readonly messages: readonly Message[];
+  readonly more: boolean;
+}
+
+export interface PresenceFrame {
+  readonly type: "presence";
+  readonly online: number;
+  readonly cursor?: string;
+}
+
+export interface ErrorFrame {
+  readonly type: "error";
+  readonly code: ErrorCode | (string & {});
+  readonly message: string;
+  readonly key?: string;
+  readonly ref?: string;
+  readonly retry_after_ms?: number;
+}
+
+export interface ByeFrame {
+  readonly type: "bye";
+  readonly reason: string;
+  readonly reconnect_in_ms: number;
+}
+
+/** Server to client. */
+export type ServerFrame =
+  | WelcomeFrame
+  | MessagesFrame
+  | AckFrame
+  | HistoryFrame
+  | PresenceFrame
+  | ErrorFrame
+  | ByeFrame;
+
+/** The codes after which the same key may be tried again without asking a person. */
+export function worthRetry(code: string): boolean {
+  return code === "rate_limited" || code === "unavailable" || code === "internal";
+}

@@ -1,0 +1,184 @@
+/**
+ * The store: state × action → state. Pure. Frames of several sockets, of live flow, resume, history
+ * and acks may come in any order and repeat: what is held is the same sorted list.
+ */
+
+import type { Entry } from "../outbox/entry.ts";
+import type { ServerFrame, WelcomeFrame } from "../protocol/frames.ts";
+import { compareMerged, type Message } from "../protocol/message.ts";
+import { merge } from "./merge.ts";
+import { ALL, MAX_TOPICS, type Range, type State } from "./state.ts";
+
+export type Action =
+  | { readonly type: "frame"; readonly frame: ServerFrame }
+  | { readonly type: "asked"; readonly ref: string; readonly view: string }
+  /** Answers that were awaited will not come: their socket is gone. */
+  | { readonly type: "disconnected" }
+  | { readonly type: "outbox"; readonly entries: readonly Entry[] }
+  /** What the server knows of topics: topic and time of its last message. */
+  | { readonly type: "topics"; readonly topics: ReadonlyMap<string, string> }
+  /** Forget the oldest until `keep` are left. */
+  | { readonly type: "trim"; readonly keep: number };
+
+/** All actions of one animation frame at once: the views render once. */
+export function reduceAll(state: State, actions: readonly Action[]): State {
+  const live: Message[] = [];
+  for (const action of joinLive(actions)) {
+    state = reduce(state, action);
+    live.push(...state.live);
+  }
+  return { ...state, live };
+}
+
+/** Runs of `messages` frames as one: a burst costs one merge, not one for each frame. */
+function joinLive(actions: readonly Action[]): readonly Action[] {
+  const joined: Action[] = [];
+  let run: Message[] = [];
+  const endRun = (): void => {
+    if (run.length > 0) joined.push({ type: "frame", frame: { type: "messages", messages: run } });
+    run = [];
+  };
+  for (const action of actions) {
+    if (action.type === "frame" && action.frame.type === "messages") {
+      for (const message of action.frame.messages) run.push(message);
+    } else {
+      endRun();
+      joined.push(action);
+    }
+  }
+  endRun();
+  return joined;
+}
+
+export function reduce(state: State, action: Action): State {
+  const next = state.live.length > 0 ? { ...state, live: [] } : state;
+  switch (action.type) {
+    case "frame":
+      return reduceFrame(next, action.frame);
+    case "asked":
+      return { ...next, requests: new Map(next.requests).set(action.ref, action.view) };
+    case "disconnected":
+      return next.requests.size === 0 ? next : { ...next, requests: new Map() };
+    case "outbox":
+      return reduceOutbox(next, action.entries);
+    case "topics":
+      return { ...next, topics: newest(new Map([...action.topics, ...next.topics])) };
+    case "trim":
+      return trim(next, action.keep);
+  }
+}
+
+function reduceFrame(state: State, frame: ServerFrame): State {
+  switch (frame.type) {
+    case "welcome":
+      return frame.recovered ? add(state, frame.messages) : restart(state, frame);
+    case "messages": {
+      const next = add(state, frame.messages);
+      return next.messages === state.messages ? next : { ...next, live: news(state, frame.messages) };
+    }
+    case "history": {
+      const view = state.requests.get(frame.ref);
+      const next = add(state, frame.messages);
+      if (view === undefined) return next;
+      const requests = new Map(next.requests);
+      requests.delete(frame.ref);
+      const ranges = new Map(next.ranges).set(view, widen(next.ranges.get(view), frame.messages, frame.more));
+      return { ...next, requests, ranges };
+    }
+    case "ack": {
+      const entry = state.pending.find(({ key }) => key === frame.key);
+      return entry ? add(state, [messageOf(entry, frame)]) : state;
+    }
+    case "presence":
+      return state.online === frame.online ? state : { ...state, online: frame.online };
+    case "error": {
+      if (frame.ref === undefined || !state.requests.has(frame.ref)) return state;
+      const requests = new Map(state.requests);
+      requests.delete(frame.ref);
+      return { ...state, requests };
+    }
+    case "bye":
+      return state;
+  }
+}
+
+/** The log could not be resumed: what is held may have a gap before the newest, so start anew. */
+function restart(state: State, welcome: WelcomeFrame): State {
+  const range: Range = { floor: welcome.more ? welcome.messages[0] : undefined, more: welcome.more };
+  return add(
+    { ...state, messages: [], ranges: new Map([[ALL, range]]), requests: new Map(), epoch: state.epoch + 1 },
+    welcome.messages,
+  );
+}
+
+/** Merges messages in, settles the pending entries they confirm, learns their topics. */
+function add(state: State, messages: readonly Message[]): State {
+  const merged = merge(state.messages, messages);
+  if (merged === state.messages) return state;
+  let { pending } = state;
+  if (pending.length > 0) {
+    const keys = new Set(messages.map(({ key }) => key));
+    if (pending.some(({ key }) => keys.has(key))) pending = pending.filter(({ key }) => !keys.has(key));
+  }
+  return { ...state, messages: merged, pending, topics: withTopics(state.topics, messages) };
+}
+
+/** Which of these the list did not hold, in order. */
+function news(before: State, messages: readonly Message[]): readonly Message[] {
+  const last = before.messages.at(-1);
+  const maybeHeld = messages.filter((message) => last && compareMerged(message, last) <= 0);
+  if (maybeHeld.length === 0) return messages;
+  const held = new Set(before.messages.map(({ id }) => id));
+  return messages.filter(({ id }) => !held.has(id));
+}
+
+function withTopics(
+  topics: ReadonlyMap<string, string>,
+  messages: readonly Message[],
+): ReadonlyMap<string, string> {
+  const next = new Map(topics);
+  for (const { topic, time } of messages) if (time > (next.get(topic) ?? "")) next.set(topic, time);
+  return newest(next);
+}
+
+/** The topics spoken in last, when there are too many to list. */
+function newest(topics: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  if (topics.size <= 2 * MAX_TOPICS) return topics;
+  const byTime = [...topics].sort(([, a], [, b]) => (a < b ? 1 : a > b ? -1 : 0));
+  return new Map(byTime.slice(0, MAX_TOPICS));
+}
+
+function reduceOutbox(state: State, entries: readonly Entry[]): State {
+  const sent = entries.flatMap((entry) => (entry.sent ? [messageOf(entry, entry.sent)] : []));
+  const next = add(state, sent);
+  const keys = new Set(entries.map(({ key }) => key));
+  // Rare and short: an entry may show up after its message did (another tab sent it).
+  const held = new Set<string>();
+  if (keys.size > 0) for (const { key } of next.messages) if (keys.has(key)) held.add(key);
+  const pending = entries.filter((entry) => !entry.sent && !held.has(entry.key));
+  return { ...next, pending };
+}
+
+/** The message that the log made of an entry. */
+function messageOf(entry: Entry, { id, time }: { readonly id: string; readonly time: string }): Message {
+  const { key, topic, name, email, content } = entry;
+  return { id, key, topic, name, email, time, content };
+}
+
+function widen(range: Range | undefined, messages: readonly Message[], more: boolean): Range {
+  if (!more || range?.more === false) return { floor: undefined, more: false };
+  const oldest = messages[0] ?? range?.floor;
+  if (range?.floor && oldest && isBelow(range.floor, oldest)) return range;
+  return { floor: oldest, more: true };
+}
+
+function isBelow(a: Pick<Message, "time" | "id">, b: Pick<Message, "time" | "id">): boolean {
+  return compareMerged(a as Message, b as Message) < 0;
+}
+
+function trim(state: State, keep: number): State {
+  if (state.messages.length <= keep) return state;
+  const messages = state.messages.slice(-keep);
+  // Answers under way begin below the new floor, with a gap between: they count for no range.
+  return { ...state, messages, requests: new Map(), ranges: new Map([[ALL, { floor: messages[0], more: true }]]) };
+}

@@ -1,0 +1,86 @@
+"""Sets of integers kept as ranges: what keeps the ledger's memory small however long a run is."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+
+
+class RangeSet:
+    """A set of integers as sorted, disjoint, half-open ranges ``[low, high)``.
+
+    Memory is proportional to the number of gaps, not of members. Not for concurrent use.
+    """
+
+    __slots__ = ("_edges",)
+
+    def __init__(self, edges: list[int] | None = None) -> None:
+        #: low0, high0, low1, high1, …; strictly increasing, so a bisection finds any member.
+        self._edges: list[int] = list(edges) if edges else []
+
+    def add(self, low: int, high: int) -> None:
+        """Put every integer of ``[low, high)`` into the set; an empty range changes nothing."""
+        if low >= high:
+            return
+        edges = self._edges
+        # Ranges that overlap or touch [low, high) melt into it: an odd index is inside a range.
+        left = bisect_left(edges, low)
+        right = bisect_right(edges, high)
+        edges[left:right] = ([low] if left % 2 == 0 else []) + ([high] if right % 2 == 0 else [])
+
+    def remove(self, low: int, high: int) -> None:
+        """Take every integer of ``[low, high)`` out of the set."""
+        if low >= high:
+            return
+        edges = self._edges
+        left = bisect_left(edges, low)
+        right = bisect_right(edges, high)
+        edges[left:right] = ([low] if left % 2 else []) + ([high] if right % 2 else [])
+
+    def __contains__(self, value: int) -> bool:
+        return bisect_right(self._edges, value) % 2 == 1
+
+    def __len__(self) -> int:
+        """Number of integers in the set."""
+        edges = self._edges
+        return sum(edges[1::2]) - sum(edges[::2])
+
+    def __bool__(self) -> bool:
+        return bool(self._edges)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RangeSet) and self._edges == other._edges
+
+    def __hash__(self) -> int:
+        raise TypeError("a RangeSet changes, so it has no hash")
+
+    def __repr__(self) -> str:
+        return "RangeSet(" + ", ".join(f"{low}..{high - 1}" for low, high in self.ranges()) + ")"
+
+    def ranges(self) -> Iterator[tuple[int, int]]:
+        """The ranges ``(low, high)``, ascending."""
+        edges = self._edges
+        return zip(edges[::2], edges[1::2], strict=True)
+
+    def pieces(self) -> int:
+        """Number of ranges: what the set costs."""
+        return len(self._edges) // 2
+
+    def clipped(self, low: int, high: int) -> RangeSet:
+        """The members within ``[low, high)``, as a new set."""
+        kept = RangeSet(self._edges)
+        if self._edges:
+            kept.remove(min(self._edges[0], low), low)
+            kept.remove(high, max(self._edges[-1], high))
+        return kept
+
+    def minus(self, other: RangeSet) -> RangeSet:
+        """The members that are not in ``other``, as a new set."""
+        left = RangeSet(self._edges)
+        for low, high in other.ranges():
+            left.remove(low, high)
+        return left
+
+    def edges(self) -> list[int]:
+        """A copy of the edges ``[low0, high0, low1, …]``: the form that travels between workers."""
+        return list(self._edges)

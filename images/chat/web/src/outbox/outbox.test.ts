@@ -1,0 +1,317 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import type { ServerFrame } from "../protocol/frames.ts";
+import { EntryShelf, type Entry, type StorageLike } from "./entry.ts";
+import { leaseLock, LEASE_MS, type Lock } from "./lock.ts";
+import { ACK_DEADLINE_MS, KEY_LIFE_MS, Outbox } from "./outbox.ts";
+
+class FakeStorage implements StorageLike {
+  readonly items = new Map<string, string>();
+  full = false;
+  get length(): number {
+    return this.items.size;
+  }
+  key(i: number): string | null {
+    return [...this.items.keys()][i] ?? null;
+  }
+  getItem(name: string): string | null {
+    return this.items.get(name) ?? null;
+  }
+  setItem(name: string, value: string): void {
+    if (this.full) throw new Error("quota");
+    this.items.set(name, value);
+  }
+  removeItem(name: string): void {
+    this.items.delete(name);
+  }
+}
+
+/** A lock as the browser gives it: one holder, the others in line. */
+function fairLock(): Lock {
+  let tail: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const turn = tail.then(work);
+    tail = turn.catch(() => undefined);
+    return turn;
+  };
+}
+
+/** One tab: an outbox on shared storage whose posts the test answers. */
+class Tab {
+  readonly posted: string[] = [];
+  entries: readonly Entry[] = [];
+  time = 1_000_000;
+  suspected = 0;
+  connected = true;
+  #timers: { at: number; run: () => void }[] = [];
+  readonly outbox: Outbox;
+  constructor(storage: StorageLike | undefined, lock: Lock) {
+    this.outbox = new Outbox({
+      shelf: new EntryShelf(storage),
+      lock,
+      post: ({ key }) => {
+        if (this.connected) this.posted.push(key);
+        return this.connected;
+      },
+      suspect: () => this.suspected++,
+      onChange: (entries) => (this.entries = entries),
+      now: () => this.time,
+      setTimeout: (run, ms) => {
+        const timer = { at: this.time + ms, run };
+        this.#timers.push(timer);
+        return timer;
+      },
+      clearTimeout: (timer) => {
+        this.#timers = this.#timers.filter((t) => t !== timer);
+      },
+      random: () => 0.5,
+    });
+    this.outbox.start();
+  }
+  async connect(): Promise<void> {
+    this.connected = true;
+    this.outbox.setConnected(true);
+    await settled();
+  }
+  async disconnect(): Promise<void> {
+    this.connected = false;
+    this.outbox.setConnected(false);
+    await settled();
+  }
+  async advance(ms: number): Promise<void> {
+    this.time += ms;
+    for (const timer of this.#timers.filter(({ at }) => at <= this.time)) {
+      this.#timers = this.#timers.filter((t) => t !== timer);
+      timer.run();
+      await settled();
+    }
+  }
+  async receive(frame: ServerFrame): Promise<void> {
+    this.outbox.onFrame(frame);
+    await settled();
+  }
+  ack(key: string): Promise<void> {
+    return this.receive({ type: "ack", key, id: `id-${key}`, time: "2024-01-01T00:00:00.000Z" });
+  }
+  refuse(key: string, code: string, retry_after_ms?: number): Promise<void> {
+    return this.receive({ type: "error", code, message: "no", key, ...(retry_after_ms && { retry_after_ms }) });
+  }
+  async write(content: string): Promise<string> {
+    const { key } = this.outbox.add({ topic: "t", name: "A", email: "a@b.c", content });
+    await settled();
+    return key;
+  }
+}
+
+/** Lets promises that are ready run. */
+async function settled(): Promise<void> {
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+}
+
+let storage: FakeStorage;
+let lock: Lock;
+let tab: Tab;
+
+beforeEach(async () => {
+  storage = new FakeStorage();
+  lock = fairLock();
+  tab = new Tab(storage, lock);
+  await tab.connect();
+});
+
+describe("one tab", () => {
+  test("sends one after the other, in the order written", async () => {
+    const [a, b, c] = [await tab.write("a"), await tab.write("b"), await tab.write("c")];
+    expect(tab.posted).toEqual([a]);
+    await tab.ack(a);
+    expect(tab.posted).toEqual([a, b]);
+    await tab.ack(b);
+    await tab.ack(c);
+    expect(tab.posted).toEqual([a, b, c]);
+  });
+
+  test("the own copy is as good as the ack", async () => {
+    const key = await tab.write("a");
+    const message = { id: "1", key, topic: "t", name: "A", email: "a@b.c", time: "2024-01-01T00:00:00.000Z", content: "a" };
+    await tab.receive({ type: "messages", messages: [message] });
+    expect(tab.entries[0]?.sent).toEqual({ id: "1", time: message.time });
+  });
+
+  test("a lost ack: the same key again on the next socket", async () => {
+    const key = await tab.write("a");
+    await tab.disconnect();
+    await tab.connect();
+    expect(tab.posted).toEqual([key, key]);
+    await tab.ack(key);
+    await tab.disconnect();
+    await tab.connect();
+    expect(tab.posted).toHaveLength(2);
+  });
+
+  test("a socket replaced under a post: the same key at once", async () => {
+    const key = await tab.write("a");
+    tab.outbox.onLost([key]);
+    await settled();
+    expect(tab.posted).toEqual([key, key]);
+  });
+
+  test("no answer in time: doubts the connection and repeats the key", async () => {
+    const key = await tab.write("a");
+    await tab.advance(ACK_DEADLINE_MS);
+    await tab.advance(0);
+    expect(tab.suspected).toBe(1);
+    expect(tab.posted).toEqual([key, key]);
+  });
+
+  test.each(["rate_limited", "unavailable", "internal"])("%s: waits as told, then the same key, nothing overtakes", async (code) => {
+    const a = await tab.write("a");
+    const b = await tab.write("b");
+    await tab.refuse(a, code, 700);
+    await tab.advance(699);
+    expect(tab.posted).toEqual([a]);
+    await tab.advance(1);
+    expect(tab.posted).toEqual([a, a]);
+    await tab.ack(a);
+    expect(tab.posted).toEqual([a, a, b]);
+  });
+
+  test.each(["bad_message", "too_large", "unauthorised", "not_found", "something_new"])(
+    "%s: fails for good, the next goes on; Retry takes the same key",
+    async (code) => {
+      const a = await tab.write("a");
+      const b = await tab.write("b");
+      await tab.refuse(a, code);
+      expect(tab.posted).toEqual([a, b]);
+      expect(tab.entries.find(({ key }) => key === a)?.failed).toEqual({ code, message: "no" });
+      await tab.ack(b);
+      tab.outbox.retry(a);
+      await settled();
+      expect(tab.posted).toEqual([a, b, a]);
+    },
+  );
+
+  test("taking back is for failed entries only", async () => {
+    const key = await tab.write("a");
+    expect(tab.outbox.takeBack(key)).toBeUndefined();
+    await tab.refuse(key, "bad_message");
+    expect(tab.outbox.takeBack(key)?.content).toBe("a");
+    expect(storage.items.size).toBe(0);
+  });
+
+  test("a key the log may have forgotten is not repeated by itself", async () => {
+    const key = await tab.write("a");
+    await tab.disconnect();
+    tab.time += KEY_LIFE_MS + 1;
+    await tab.connect();
+    expect(tab.posted).toEqual([key]);
+    expect(tab.entries[0]?.failed?.code).toBe("expired");
+    tab.outbox.retry(key);
+    await settled();
+    expect(tab.posted).toEqual([key, key]);
+  });
+});
+
+describe("a reload", () => {
+  test("keeps what was not confirmed and sends it with its key", async () => {
+    const key = await tab.write("a");
+    await tab.disconnect();
+    const next = new Tab(storage, lock);
+    expect(next.entries.map((entry) => entry.key)).toEqual([key]);
+    await next.connect();
+    expect(next.posted).toEqual([key]);
+  });
+
+  test("sweeps what was confirmed", async () => {
+    await tab.ack(await tab.write("a"));
+    expect(new Tab(storage, lock).entries).toEqual([]);
+    expect(storage.items.size).toBe(0);
+  });
+
+  test("ignores what is not an entry", () => {
+    storage.setItem("chat.outbox.x", "{");
+    storage.setItem("chat.outbox.y", '{"key":"y"}');
+    storage.setItem("chat.outbox.z", "null");
+    expect(new Tab(storage, lock).entries).toEqual([]);
+  });
+});
+
+describe("two tabs", () => {
+  test("send each message once, whoever wrote it", async () => {
+    const other = new Tab(storage, lock);
+    await other.connect();
+    const a = await tab.write("a");
+    other.outbox.onStorage(`chat.outbox.${a}`);
+    await settled();
+    const b = await other.write("b");
+    tab.outbox.onStorage(`chat.outbox.${b}`);
+    await settled();
+    expect([...tab.posted, ...other.posted]).toEqual([a]);
+    await tab.ack(a);
+    other.outbox.onStorage(`chat.outbox.${a}`);
+    await settled();
+    for (const t of [tab, other]) if (t.posted.includes(b)) await t.ack(b);
+    tab.outbox.onStorage(`chat.outbox.${b}`);
+    await settled();
+    expect([...tab.posted, ...other.posted].sort()).toEqual([a, b].sort());
+    expect(tab.entries.every(({ sent }) => sent)).toBe(true);
+  });
+
+  test("one offline: the other sends for it", async () => {
+    const other = new Tab(storage, lock);
+    await other.connect();
+    await tab.disconnect();
+    const key = await tab.write("a");
+    other.outbox.onStorage(`chat.outbox.${key}`);
+    await settled();
+    expect(other.posted).toEqual([key]);
+  });
+
+  test("a confirmation by one settles the flight of the other", async () => {
+    const key = await tab.write("a");
+    const stored = JSON.parse(storage.getItem(`chat.outbox.${key}`) ?? "") as Entry;
+    storage.setItem(`chat.outbox.${key}`, JSON.stringify({ ...stored, sent: { id: "1", time: "t" } }));
+    tab.outbox.onStorage(`chat.outbox.${key}`);
+    await settled();
+    const next = await tab.write("b");
+    expect(tab.posted).toEqual([key, next]);
+  });
+});
+
+describe("storage that fails", () => {
+  test.each([["full", true], ["missing", false]])("%s: entries live in memory", async (_, full) => {
+    storage.full = true;
+    const poor = new Tab(full ? storage : undefined, fairLock());
+    await poor.connect();
+    const key = await poor.write("a");
+    expect(poor.posted).toEqual([key]);
+    await poor.ack(key);
+    expect(poor.entries[0]?.sent).toBeDefined();
+  });
+});
+
+describe("leaseLock, where the browser has no locks", () => {
+  test("one holder at a time; a dead holder's lease runs out", async () => {
+    const now = (): number => Date.now();
+    const shared = new FakeStorage();
+    let inside = 0;
+    let most = 0;
+    const work = async (): Promise<void> => {
+      most = Math.max(most, ++inside);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      inside--;
+    };
+    shared.setItem("chat.sender", JSON.stringify({ tab: "dead", until: now() + 60 }));
+    await Promise.all(["a", "b", "c"].map((name) => leaseLock(shared, name, now)(work)));
+    expect(most).toBe(1);
+    expect(shared.items.size).toBe(0);
+  });
+
+  test("a lease from a clock ahead of ours is no lease", async () => {
+    const shared = new FakeStorage();
+    shared.setItem("chat.sender", JSON.stringify({ tab: "x", until: Date.now() + 100 * LEASE_MS }));
+    let ran = false;
+    await leaseLock(shared, "a", () => Date.now())(async () => {
+      ran = true;
+    });
+    expect(ran).toBe(true);
+  });
+});

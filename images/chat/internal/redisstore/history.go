@@ -1,0 +1,109 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/redis/go-redis/v9"
+
+	"chatapp/chat/internal/chat"
+)
+
+// walkBudget is how many fields of entries one call of history.lua looks at:
+// about half a millisecond of Redis's time, after which others get a turn.
+const walkBudget = 4096
+
+// Before implements chat.Store.
+func (s *Store) Before(ctx context.Context, part int, topic string, before chat.Pos, most int) ([]chat.Message, error) {
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	p := s.parts[part]
+	find := s.walk
+	if topic == "" {
+		find = s.beforeAll
+	}
+	got, err := find(ctx, p, topic, before, max(most, 1))
+	if err != nil {
+		return nil, fmt.Errorf("read history: %w", err)
+	}
+	slices.Reverse(got)
+	return got, nil
+}
+
+// beforeAll gives the messages of all topics before a bound, latest first.
+func (s *Store) beforeAll(ctx context.Context, p *partition, _ string, before chat.Pos, most int) ([]chat.Message, error) {
+	var all []chat.Message
+	from := entryID(before)
+	for len(all) < most {
+		p.mu.Lock()
+		count := p.entriesFor(most-len(all)) + 1
+		p.mu.Unlock()
+		var entries []any
+		err := s.try(ctx, s.cmd, &p.away, p.keys.log, func(ctx context.Context, c *redis.Client) (err error) {
+			entries, err = c.Do(ctx, "xrevrange", p.keys.log, from, "-", "count", count).Slice()
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, raw := range entries {
+			e, err := parseEntry(raw, p)
+			if err != nil {
+				return nil, err
+			}
+			from = "(" + entryID(e.at)
+			for i := e.len() - 1; i >= 0 && len(all) < most; i-- {
+				m, err := e.message(i)
+				if err != nil {
+					return nil, err
+				}
+				if m.ID.Pos.Compare(before) < 0 {
+					all = append(all, m)
+				}
+			}
+		}
+		if len(entries) < count {
+			break
+		}
+	}
+	return all, nil
+}
+
+// walk gives the messages of a topic before a bound, latest first.
+func (s *Store) walk(ctx context.Context, p *partition, topic string, before chat.Pos, most int) ([]chat.Message, error) {
+	var all []chat.Message
+	mode, chain, scan := any("find"), any(""), any("")
+	keys := []string{p.keys.log, p.keys.topics}
+	for mode != "done" {
+		var reply []any
+		err := s.try(ctx, s.cmd, &p.away, p.keys.log, func(ctx context.Context, c *redis.Client) (err error) {
+			reply, err = historyScript.Run(ctx, c, keys, topic, before.Ms, before.Seq, int(before.Idx),
+				most-len(all), walkBudget, mode, chain, scan).Slice()
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if len(reply) < 3 || len(reply)%3 != 0 {
+			return nil, &formError{what: "answer of history.lua", where: p.keys.log}
+		}
+		mode, chain, scan = reply[0], reply[1], reply[2]
+		for i := 3; i < len(reply); i += 3 {
+			id, _ := reply[i].(string)
+			idx, _ := reply[i+1].(int64)
+			record, _ := reply[i+2].(string)
+			at, err := parseEntryID(id)
+			if err != nil {
+				return nil, &formError{what: "answer of history.lua", where: p.keys.log}
+			}
+			at.Idx = uint8(idx)
+			m, err := p.message(at, topic, record)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, m)
+		}
+	}
+	return all, nil
+}

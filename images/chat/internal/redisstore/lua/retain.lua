@@ -1,0 +1,82 @@
+-- Forgets: old generations of keys, and entries up to one mark that retention
+-- no longer keeps, with the topics whose last message goes.
+--
+-- KEYS  1 log  2 topics  3 meta  4 marks  5..7 keys0..keys2
+-- ARGV  1..3  how much to keep: messages, bytes, milliseconds; 0: no limit
+--       4     the generations of keys move on every so many milliseconds
+-- Gives 1 if there may be more to forget at once, else 0.
+--
+-- Its work is that of the entries it removes, at most those between two marks,
+-- however many topics there are.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local meta = redis.call('HMGET', KEYS[3], 'head', 'count', 'bytes', 'mark_count', 'rotated')
+local head, count, bytes = string.match(meta[1] or '', '^%d+-%d+'), tonumber(meta[2] or 0), tonumber(meta[3] or 0)
+if not head then
+  return 0
+end
+
+if not meta[5] then
+  redis.call('HSET', KEYS[3], 'rotated', now)
+elseif now - meta[5] >= tonumber(ARGV[4]) then
+  redis.call('UNLINK', KEYS[7])
+  for g = 6, 5, -1 do
+    if redis.call('EXISTS', KEYS[g]) == 1 then
+      redis.call('RENAME', KEYS[g], KEYS[g + 1])
+    end
+  end
+  redis.call('HSET', KEYS[3], 'rotated', now)
+end
+
+local messages, size, age = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local function old(id)
+  return age > 0 and now - string.match(id, '^%d+') >= age
+end
+
+-- Nobody posts any more: append.lua will not set the mark that age needs.
+if old(head) and tonumber(meta[4] or 0) < count then
+  redis.call('RPUSH', KEYS[4], string.format('%s %.0f %.0f', head, count, bytes))
+  redis.call('HSET', KEYS[3], 'mark_count', count, 'mark_bytes', bytes, 'mark_ms', now)
+end
+
+local mark = redis.call('LINDEX', KEYS[4], 0)
+if not mark then
+  return 0
+end
+local cut, c, b = string.match(mark, '^(%S+) (%d+) (%d+)$')
+if not (messages > 0 and count - c >= messages or size > 0 and bytes - b >= size or old(cut)) then
+  return 0
+end
+
+-- Which topics end here: those whose last entry is among the removed.
+local last, from = {}, '-'
+repeat
+  local page = redis.call('XRANGE', KEYS[1], from, cut, 'COUNT', 16)
+  for _, entry in ipairs(page) do
+    local fields = entry[2]
+    for j = 0, fields[2] - 1 do
+      last[fields[3 + 2 * j]] = entry[1]
+    end
+    from = '(' .. entry[1]
+  end
+until #page == 0
+local names = {}
+for topic in pairs(last) do
+  names[#names + 1] = topic
+end
+for i = 1, #names, 1000 do -- unpack has a limit of about 8,000
+  local to = math.min(i + 999, #names)
+  local infos = redis.call('HMGET', KEYS[2], unpack(names, i, to))
+  for j = i, to do
+    local info = infos[j - i + 1]
+    if info and string.match(info, '^%d+ (%d+-%d+)') == last[names[j]] then
+      redis.call('HDEL', KEYS[2], names[j])
+    end
+  end
+end
+
+local ms, seq = string.match(cut, '^(%d+)-(%d+)$')
+redis.call('XTRIM', KEYS[1], 'MINID', string.format('%s-%.0f', ms, seq + 1))
+redis.call('LPOP', KEYS[4])
+redis.call('HSET', KEYS[3], 'floor', cut)
+return 1

@@ -1,0 +1,82 @@
+package redisstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"chatapp/chat/internal/chat"
+)
+
+const (
+	// keyGenerations are kept; a key is in the newest for up to a period, in
+	// the next for one, and in the oldest for one: it is remembered for at
+	// least two periods, and is gone after three.
+	keyGenerations = 3
+	keyPeriod      = chat.KeyMemory / (keyGenerations - 1)
+
+	// ageSteps and byteSteps: marks are set at least this often within the
+	// age and the bytes to keep, so that a slow log is cut in fair lumps too.
+	ageSteps, byteSteps = 16, 16
+)
+
+// share is a partition's part of a limit; 0 is no limit.
+func (s *Store) share(limit int64) int64 {
+	if limit == 0 {
+		return 0
+	}
+	return max(1, limit/int64(len(s.parts)))
+}
+
+// stepArgs is when a mark is due, as lua/append.lua takes it.
+func (s *Store) stepArgs() [3]any {
+	r := s.opt.Retention
+	var bytes, age int64
+	if r.Bytes > 0 {
+		bytes = max(1, s.share(r.Bytes)/byteSteps)
+	}
+	if r.Age > 0 {
+		age = max(1, r.Age.Milliseconds()/ageSteps)
+	}
+	return [3]any{r.Step(len(s.parts)), bytes, age}
+}
+
+// keepTidy is the store's goroutine: it runs lua/retain.lua on a partition
+// when an append of this process has set a mark there, and on all of them
+// from time to time. Several processes doing so do no harm.
+func (s *Store) keepTidy() {
+	tick := time.NewTicker(s.tidyPeriod())
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case n := <-s.marked:
+			s.retain(s.parts[n])
+		case <-tick.C:
+			for _, p := range s.parts {
+				s.retain(p)
+			}
+		}
+	}
+}
+
+// retain forgets what is due in a partition. Without Redis it gives up: the
+// next mark or tick comes.
+func (s *Store) retain(p *partition) {
+	r := s.opt.Retention
+	for more := 1; more == 1 && s.ctx.Err() == nil; {
+		err := s.try(s.ctx, s.cmd, &p.away, p.keys.log, func(ctx context.Context, c *redis.Client) (err error) {
+			more, err = retainScript.Run(ctx, c, p.keys.all,
+				s.share(r.Messages), s.share(r.Bytes), r.Age.Milliseconds(), keyPeriod.Milliseconds()).Int()
+			return err
+		})
+		if err != nil {
+			if s.ctx.Err() == nil && !passing(err) { // what passes is logged by try
+				s.log.Error("retention failed", "partition", p.n, "error", err)
+			}
+			return
+		}
+	}
+}

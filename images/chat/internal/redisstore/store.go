@@ -1,0 +1,279 @@
+// Package redisstore is the message log (chat.Store) on Redis 7.0 or later,
+// for any number of chat processes at once. It uses Streams alone: every
+// process tails each partition with a blocking XREAD from a position, which
+// leaves no gap, whatever becomes of the connection.
+//
+// # The URL
+//
+//	redis://[user:password@]host[:port][/db]                        one Redis
+//	redis+sentinel://[user:password@]host[:port],…/master[/db]      with Sentinel
+//	redis+cluster://[user:password@]host[:port],…                   Redis Cluster
+//
+// rediss in place of redis asks for TLS. Ports default to 6379, for Sentinel
+// to 26379. The Sentinel form names the sentinels, and the master by the name
+// they know it by; ?sentinel_user= and ?sentinel_password= are for a password
+// on the sentinels themselves. A password is percent-encoded where it must be.
+//
+// # What is kept, and where
+//
+// See keys.go. A batch of messages is one entry of the partition's stream:
+// one append, one fsync, one wait, and one thing for each tail to fetch. The
+// entry's id (ms-seq, given by Redis) with the index in the batch is the
+// message's position, so Redis's clock stamps and orders everything.
+//
+// # What is promised
+//
+// An append has succeeded once Redis has run it and MinReplicas replicas have
+// acknowledged it (WAIT). That it also is on disk is up to Redis's own
+// setting: appendonly yes, appendfsync always; replicas likewise. An append
+// whose outcome is not known is tried again with the same keys for as long as
+// an outage is young (see outage), so that a failover fails few posts.
+//
+// A partition that has lost its tail (a replica that lacked it became master)
+// or was emptied gets a new epoch with the first append or State that knows
+// better: see lua/fence.lua.
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"chatapp/chat/internal/chat"
+)
+
+// Options says where the log is and how it is kept. The zero value of each
+// field but URL is a good default.
+type Options struct {
+	URL string // see the package comment
+
+	// Partitions is how many streams the log is split into. The first process
+	// on a log records it; for all others it must be the same. 0: 1, or 16 on
+	// a Cluster, so that up to 16 masters share the work.
+	Partitions int
+
+	// Retention is what to keep; the same in every process.
+	Retention chat.Retention
+
+	// MinReplicas is how many replicas must have a message before it is
+	// acknowledged. 0: one with Sentinel or on a Cluster, none on one Redis.
+	// NoReplicas: none, so that a master that dies may take what it has
+	// acknowledged with it.
+	MinReplicas int
+
+	// KeyPrefix starts all keys, "chat" if empty: logs with different
+	// prefixes may share a Redis.
+	KeyPrefix string
+
+	Logger *slog.Logger // nil: silent
+}
+
+// NoReplicas is the MinReplicas of a Redis that has none, or need not wait.
+const NoReplicas = -1
+
+const (
+	// clusterPartitions is the default on a Cluster; more makes batches
+	// smaller, and a batch costs Redis as much as some 15 messages do.
+	clusterPartitions = 16
+	// maxReplicas is a bound against slips; Redis itself has none.
+	maxReplicas = 16
+)
+
+// Store is a chat.Store on Redis. Open makes one.
+type Store struct {
+	opt    Options
+	form   form
+	log    *slog.Logger
+	keys   globalKeys
+	parts  []*partition
+	away   outage // of presence and the partition count
+	cmd    nodes  // for what is answered at once
+	tail   nodes  // for XREAD BLOCK: a tail that waits holds its connection
+	agreed atomic.Bool
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelCauseFunc
+	tidy   sync.WaitGroup
+	marked chan int // partitions that set a mark: retention may have work
+}
+
+var _ chat.Store = (*Store)(nil)
+
+// partition is what this process knows of one partition.
+type partition struct {
+	n    int
+	keys partKeys
+	away outage
+
+	mu         sync.Mutex
+	epoch      string   // as Redis has it; "" before the first answer
+	generation int      // counts epochs seen, so that late answers are told apart
+	known      chat.Pos // of the last message appended or read under this epoch
+	end        chat.Pos // of the last message of the last entry read: XREAD may start here
+	perEntry   float64  // messages an entry holds, a moving average
+}
+
+var errClosed = errors.New("the store is closed")
+
+// Open checks the options and starts the store's one goroutine, which sees to
+// retention. It does not need Redis: a process may start while Redis is away.
+// Close frees everything.
+func Open(o Options) (*Store, error) {
+	target, err := parseURL(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	if o.Partitions == 0 {
+		o.Partitions = 1
+		if target.form == formCluster {
+			o.Partitions = clusterPartitions
+		}
+	}
+	if o.Partitions < 1 || o.Partitions > chat.MaxPartitions {
+		return nil, fmt.Errorf("partitions: %d is not allowed; choose 1 to %d, or 0 for the default", o.Partitions, chat.MaxPartitions)
+	}
+	switch {
+	case o.MinReplicas == 0 && target.form != formSingle:
+		o.MinReplicas = 1
+	case o.MinReplicas == NoReplicas:
+		o.MinReplicas = 0
+	case o.MinReplicas < 0 || o.MinReplicas > maxReplicas:
+		return nil, fmt.Errorf("min replicas: %d is not allowed; choose 1 to %d, 0 for the default, or %d for none", o.MinReplicas, maxReplicas, NoReplicas)
+	}
+	if o.Retention.Messages < 0 || o.Retention.Bytes < 0 || o.Retention.Age < 0 {
+		return nil, errors.New("retention: messages, bytes and age must be 0 (no limit) or more")
+	}
+	if o.KeyPrefix == "" {
+		o.KeyPrefix = "chat"
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	keys, err := newGlobalKeys(o.KeyPrefix)
+	if err != nil {
+		return nil, err
+	}
+
+	s := &Store{
+		opt: o, form: target.form, keys: keys,
+		log:    o.Logger.With("component", "redisstore"),
+		marked: make(chan int, o.Partitions),
+		cmd:    target.connect(commandPool, 0),
+		tail:   target.connect(tailPool+2*o.Partitions, tailSlice+tailGrace),
+	}
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	for n := range o.Partitions {
+		s.parts = append(s.parts, &partition{n: n, keys: newPartKeys(o.KeyPrefix, n), perEntry: 1})
+	}
+	s.tidy.Go(s.keepTidy)
+	return s, nil
+}
+
+// Close ends every call under way and the store's goroutine.
+func (s *Store) Close() error {
+	s.cancel(errClosed)
+	s.tidy.Wait()
+	err := errors.Join(s.cmd.close(), s.tail.close())
+	if errors.Is(err, redis.ErrClosed) {
+		return nil // closed before
+	}
+	return err
+}
+
+// Partitions is the number of partitions.
+func (s *Store) Partitions() int { return len(s.parts) }
+
+// errPartitions means that the log was made with another number of partitions.
+type errPartitions struct{ recorded, set int }
+
+func (e *errPartitions) Error() string {
+	return fmt.Sprintf("the log in Redis has %d partitions, this process is set to %d: "+
+		"set partitions to %d, or use another key prefix", e.recorded, e.set, e.recorded)
+}
+
+// agree makes sure that this log has as many partitions as this process
+// thinks, and records the number in a log that is new.
+func (s *Store) agree(ctx context.Context) error {
+	if s.agreed.Load() {
+		return nil
+	}
+	return s.try(ctx, s.cmd, &s.away, s.keys.partitions, func(ctx context.Context, c *redis.Client) error {
+		recorded, err := c.Do(ctx, "set", s.keys.partitions, len(s.parts), "nx", "get").Text()
+		if err != nil && !errors.Is(err, redis.Nil) {
+			return err
+		}
+		if n, err := strconv.Atoi(recorded); recorded != "" && (err != nil || n != len(s.parts)) {
+			return &errPartitions{recorded: n, set: len(s.parts)}
+		}
+		s.agreed.Store(true)
+		return nil
+	})
+}
+
+// fenceArgs is what lua/fence.lua needs of the caller, and the generation
+// that the answer is to be told with.
+func (p *partition) fenceArgs() (args [4]any, generation int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return [4]any{p.epoch, p.known.Ms, p.known.Seq, strconv.FormatUint(rand.Uint64(), 10)}, p.generation
+}
+
+// learn takes in what a script said: the epoch and the last entry.
+func (s *Store) learn(p *partition, epoch string, head chat.Pos) {
+	p.mu.Lock()
+	changed := p.epoch != "" && p.epoch != epoch
+	if p.epoch != epoch {
+		p.epoch, p.known, p.end = epoch, chat.Pos{}, chat.Pos{}
+		p.generation++
+	}
+	p.raise(head)
+	p.mu.Unlock()
+	if changed {
+		s.log.Warn("the log's past has changed: it was emptied, or lost its tail", "partition", p.n)
+		s.agreed.Store(false) // emptied, perhaps by somebody with other settings
+	}
+}
+
+// raise notes a position of the present epoch. p.mu is held.
+func (p *partition) raise(pos chat.Pos) {
+	if pos.Compare(p.known) > 0 {
+		p.known = pos
+	}
+}
+
+// within gives ctx that also ends when the store is closed.
+func (s *Store) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(s.ctx, func() { cancel(errClosed) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
+// floorPos is the position that retention has cut at: all of an entry.
+func floorPos(entry chat.Pos) chat.Pos {
+	if entry.IsZero() {
+		return entry
+	}
+	entry.Idx = chat.MaxBatch - 1
+	return entry
+}
+
+// tidyPeriod is how often retention looks at the log without being told of a
+// mark: so that age and the memory of keys end also while nobody posts.
+func (s *Store) tidyPeriod() time.Duration {
+	const most, least = time.Minute, 250 * time.Millisecond
+	if age := s.opt.Retention.Age; age > 0 {
+		return max(least, min(most, age/ageSteps))
+	}
+	return most
+}

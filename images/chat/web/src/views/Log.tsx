@@ -1,39 +1,64 @@
 /**
  * The log: a stretch of the view's messages in the DOM, following the newest or held where a person
- * reads. One instance for each view: it is keyed by the view's name.
+ * reads. One instance for each view (and search): it is keyed by them.
  */
 
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Chat } from "../chat.ts";
+import type { Entry } from "../outbox/entry.ts";
 import { compareInTopic, compareMerged, type Message } from "../protocol/message.ts";
+import type { Reading } from "../reading.ts";
 import { viewList } from "../store/select.ts";
 import { ALL } from "../store/state.ts";
+import { firstUnread } from "../store/unread.ts";
 import { dayName, sameDay } from "./format.ts";
+import { Icon } from "./Icon.tsx";
 import { PendingRow, Row } from "./Row.tsx";
-import { distanceToBottom, measureAnchor, restoreAnchor, STICK_PX, type Anchor } from "./scroll.ts";
-import { bounds, hold, stepDown, stepUp, TAIL, type Window } from "./window.ts";
+import { distanceToBottom, findRow, measureAnchor, restoreAnchor, STICK_PX, type Anchor } from "./scroll.ts";
+import { search } from "./search.ts";
+import { focusMessage, newestAsked, target } from "./ui.ts";
+import { around, bounds, hold, stepDown, stepUp, TAIL, upperBound, type Window } from "./window.ts";
 
 /** Messages of one sender this close together share a head. Ms. */
 const GROUP_MS = 5 * 60_000;
 /** Nearer than this to an end of the stretch, more is brought. CSS px. */
 const REACH_PX = 800;
 
-export function Log({ chat, view }: { chat: Chat; view: string }): JSX.Element {
+export interface LogProps {
+  readonly chat: Chat;
+  readonly reading: Reading;
+  readonly view: string;
+  /** Shows only what holds these words, and no more history; "" shows all. */
+  readonly query: string;
+  /** A row of a search was chosen. */
+  onChoose(id: string): void;
+  /** Puts a failed message back where it can be edited. */
+  onTakeBack(entry: Entry): void;
+}
+
+export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogProps): JSX.Element {
   const state = chat.state.value;
-  const list = useMemo(() => viewList(state, view), [state.messages, state.ranges, view]);
+  const searching = query !== "";
   const compare = view === ALL ? compareMerged : compareInTopic;
-  const pending = state.pending.filter((entry) => view === ALL || entry.topic === view);
+  const whole = useMemo(() => viewList(state, view), [state.messages, state.ranges, view]);
+  const list = useMemo(() => search(whole.messages, query), [whole, query]);
+  const pending = searching ? [] : state.pending.filter((entry) => view === ALL || entry.topic === view);
 
   const scroller = useRef<HTMLDivElement>(null);
   const rows = useRef<HTMLOListElement>(null);
   const [window, setWindow] = useState<Window>(TAIL);
-  /** Following the newest? Read and written between renders. */
+  /** Following the newest? Changed by scrolling, read between renders. */
   const stuck = useRef(true);
   const anchor = useRef<Anchor | undefined>(undefined);
+  /** The newest message when it stopped being followed: what comes after is new. */
+  const [left, setLeft] = useState<Message | undefined>(undefined);
+  /** The first message that was unread when the person came, or went away. */
+  const [divider, setDivider] = useState<string | undefined>(undefined);
+  const opened = useRef(false);
 
-  const stretch = bounds(list.messages, window, compare);
-  const shown = list.messages.slice(stretch.start, stretch.end);
+  const stretch = bounds(list, window, compare);
+  const shown = list.slice(stretch.start, stretch.end);
 
   // Read before this render touches the DOM.
   if (scroller.current && rows.current && !stuck.current) {
@@ -45,76 +70,204 @@ export function Log({ chat, view }: { chat: Chat; view: string }): JSX.Element {
     if (stuck.current) scroller.current.scrollTop = scroller.current.scrollHeight;
     else if (anchor.current) restoreAnchor(scroller.current, rows.current.children, anchor.current);
   };
+  const settleNow = useRef(settle);
+  settleNow.current = settle;
+
+  const stick = (): void => {
+    stuck.current = true;
+    setWindow(TAIL);
+    setLeft(undefined);
+  };
+  const unstick = (from: Window): void => {
+    stuck.current = false;
+    setWindow(from);
+    setLeft((before) => before ?? list.at(-1));
+  };
 
   /** Brings more rows or more history when an end is near. */
   const reach = (): void => {
     const el = scroller.current;
-    if (!el) return;
-    if (el.scrollTop < REACH_PX) {
-      if (stretch.start > 0 && !stuck.current) setWindow(stepUp(list.messages, stretch));
-      else if (stretch.start === 0) chat.loadOlder(view);
-    } else if (distanceToBottom(el) < REACH_PX && stretch.end < list.messages.length) {
-      setWindow(stepDown(list.messages, stretch));
+    if (!el || !opened.current) return;
+    if (el.scrollTop < REACH_PX && stretch.start > 0) {
+      if (!stuck.current) setWindow(stepUp(list, stretch));
+    } else if (el.scrollTop < REACH_PX && !searching) {
+      chat.loadOlder(view);
     }
+    if (distanceToBottom(el) < REACH_PX && stretch.end < list.length) setWindow(stepDown(list, stretch));
   };
 
   const onScroll = (): void => {
     const el = scroller.current;
     if (!el || !rows.current) return;
-    const atNewest = stretch.end === list.messages.length;
-    const near = atNewest && distanceToBottom(el) <= STICK_PX;
-    if (near !== stuck.current) {
-      stuck.current = near;
-      setWindow(near ? TAIL : hold(list.messages, stretch));
-    }
+    const near = stretch.end === list.length && distanceToBottom(el) <= STICK_PX;
+    if (near && !stuck.current) stick();
+    else if (!near && stuck.current) unstick(hold(list, stretch));
     if (!near) anchor.current = measureAnchor(el, rows.current.children);
     reach();
   };
 
+  /** Shows one message in the middle, and the keyboard on it. */
+  const show = (id: string): void => {
+    const index = list.findIndex((message) => message.id === id);
+    if (index < 0) return;
+    unstick(around(list, index));
+    anchor.current = { id, offset: (scroller.current?.clientHeight ?? 0) / 3 };
+    requestAnimationFrame(() => rows.current && findRow(rows.current.children, id)?.focus({ preventScroll: true }));
+  };
+
+  // Once, with the first messages: open at the first unread, when it is not on the last screen.
+  useLayoutEffect(() => {
+    if (opened.current || state.epoch === 0) return;
+    opened.current = true;
+    if (target.value !== undefined) {
+      show(target.value);
+      target.value = undefined;
+      return;
+    }
+    const first = searching ? undefined : firstUnread(list, reading.marks.value, reading.email.value);
+    if (!first) return;
+    setDivider(first.id);
+    const index = upperBound(list, first, compare, true);
+    const row = rows.current && findRow(rows.current.children, first.id);
+    const height = scroller.current?.clientHeight ?? 0;
+    const bottom = scroller.current?.getBoundingClientRect().bottom ?? 0;
+    if (row && bottom - row.getBoundingClientRect().top < height * 0.8) return;
+    unstick(around(list, index));
+    anchor.current = { id: first.id, offset: height / 4 };
+  }, [state.epoch, list]);
+
   useLayoutEffect(settle);
+
+  const attentive = reading.attentive.value;
   useEffect(() => {
-    if (stuck.current) chat.trim();
+    if (stuck.current && opened.current) {
+      if (attentive && !searching) reading.read(whole.messages);
+      chat.trim();
+    }
     reach();
   });
+
+  // Nobody looks: the first message that comes now is where they will go on.
+  const armed = useRef(false);
   useEffect(() => {
-    const observer = new ResizeObserver(settle);
+    armed.current = !attentive;
+  }, [attentive]);
+  useEffect(() => {
+    if (!armed.current) return;
+    const first = firstUnread(list, reading.marks.value, reading.email.value);
+    if (!first) return;
+    armed.current = false;
+    setDivider(first.id);
+  }, [list]);
+
+  useEffect(() => {
+    const observer = new ResizeObserver(() => settleNow.current());
     if (scroller.current) observer.observe(scroller.current);
-    if (rows.current) observer.observe(rows.current);
     return () => observer.disconnect();
   }, []);
 
+  const asked = newestAsked.value;
+  const askedBefore = useRef(asked);
+  useLayoutEffect(() => {
+    if (asked === askedBefore.current) return;
+    askedBefore.current = asked;
+    setDivider(undefined);
+    stick();
+  }, [asked]);
+
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const row = (event.target as Element).closest<HTMLElement>(".row");
+    if (event.key === "Enter" && searching && row?.dataset["id"] && event.target === row) onChoose(row.dataset["id"]);
+    if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
+    event.preventDefault();
+    const up = event.key === "ArrowUp";
+    const next = row ? (up ? row.previousElementSibling : row.nextElementSibling) : lastVisible(scroller.current, rows.current);
+    (next as HTMLElement | null)?.focus();
+  };
+
+  const newCount = left && !stuck.current ? list.length - upperBound(list, left, compare) : 0;
   const now = new Date();
   return (
-    <div class="log" role="log" aria-label="Messages" aria-live="off" tabIndex={0} ref={scroller} onScroll={onScroll}>
-      <div class="log-start">{list.more ? "Loading older messages…" : shown.length > 0 ? "This is where it begins." : ""}</div>
-      <ol ref={rows}>
-        {shown.map((message, i) => {
-          const before = i > 0 ? shown[i - 1] : list.messages[stretch.start - 1];
-          const newDay = !before || !sameDay(new Date(before.time), new Date(message.time));
-          return (
-            <Row
-              key={message.id}
-              message={message}
-              day={newDay ? dayName(new Date(message.time), now) : undefined}
-              firstUnread={false}
-              grouped={!newDay && follows(before, message)}
-              withTopic={view === ALL}
-            />
-          );
-        })}
-        {stretch.end === list.messages.length &&
-          pending.map((entry) => (
-            <PendingRow
-              key={`pending ${entry.key}`}
-              entry={entry}
-              withTopic={view === ALL}
-              onRetry={chat.retry}
-              onTakeBack={(key) => void chat.takeBack(key)}
-            />
-          ))}
-      </ol>
+    <div class="log-frame">
+      <div
+        class={searching ? "log searching" : "log"}
+        role="log"
+        aria-label="Messages"
+        aria-live="off"
+        tabIndex={0}
+        ref={scroller}
+        onScroll={onScroll}
+        onKeyDown={onKeyDown}
+      >
+        <p class="log-start">{startText(state.epoch > 0, searching, whole.more, list.length + pending.length)}</p>
+        <ol
+          ref={rows}
+          onClick={(event) => {
+            const id = (event.target as Element).closest<HTMLElement>(".row")?.dataset["id"];
+            if (searching && id && !(event.target as Element).closest("a")) onChoose(id);
+          }}
+        >
+          {shown.map((message, i) => {
+            const before = i > 0 ? shown[i - 1] : list[stretch.start - 1];
+            const time = new Date(message.time);
+            const newDay = !before || !sameDay(new Date(before.time), time);
+            const firstUnread = message.id === divider;
+            return (
+              <Row
+                key={message.id}
+                message={message}
+                day={newDay ? dayName(time, now) : undefined}
+                firstUnread={firstUnread}
+                grouped={!newDay && !firstUnread && follows(before, message)}
+                withTopic={view === ALL}
+              />
+            );
+          })}
+          {stretch.end === list.length &&
+            pending.map((entry) => (
+              <PendingRow
+                key={`pending ${entry.key}`}
+                entry={entry}
+                withTopic={view === ALL}
+                onRetry={chat.retry}
+                onTakeBack={(key) => {
+                  const taken = chat.takeBack(key);
+                  if (taken) onTakeBack(taken);
+                }}
+              />
+            ))}
+        </ol>
+      </div>
+      {left && !stuck.current && (
+        <button
+          type="button"
+          class={newCount > 0 ? "newest fresh" : "newest"}
+          onClick={() => {
+            stick();
+            focusMessage();
+          }}
+        >
+          <Icon name="down" />
+          {newCount > 0 ? `${newCount} new message${newCount === 1 ? "" : "s"}` : "Jump to newest"}
+        </button>
+      )}
     </div>
   );
+}
+
+function startText(welcomed: boolean, searching: boolean, more: boolean, count: number): string {
+  if (!welcomed) return "";
+  if (searching) return count === 0 ? "No loaded message holds these words." : "";
+  if (more) return "Loading older messages…";
+  return count === 0 ? "No messages yet. Say hello." : "This is where it begins.";
+}
+
+function lastVisible(scroller: HTMLElement | null, rows: HTMLElement | null): Element | null {
+  if (!scroller || !rows) return null;
+  const bottom = scroller.getBoundingClientRect().bottom;
+  const all = [...rows.children];
+  return all.findLast((row) => row.getBoundingClientRect().bottom <= bottom + 1) ?? null;
 }
 
 /** Does `message` follow `before` as one utterance of one sender? */

@@ -1,0 +1,54 @@
+/** Tells a screen reader of new messages: live ones only, each once, and not faster than one hears. */
+
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Chat } from "../chat.ts";
+import type { Message } from "../protocol/message.ts";
+import type { Reading } from "../reading.ts";
+import { ALL } from "../store/state.ts";
+import { notify } from "./notifications.ts";
+
+/** Messages within this time are said together. Ms. */
+const GATHER_MS = 1_000;
+/** More than this many are counted, not read. */
+const READ_OUT = 3;
+const MAX_SAID = 200;
+
+export function Announcer({ chat, reading, view }: { chat: Chat; reading: Reading; view: string }): JSX.Element {
+  const { live, pending } = chat.state.value;
+  const [said, setSaid] = useState({ id: 0, text: "" });
+  const waiting = useRef<Message[]>([]);
+  const timer = useRef<number | undefined>(undefined);
+  const say = (text: string): void => setSaid(({ id }) => ({ id: id + 1, text }));
+
+  useEffect(() => {
+    const others = live.filter(({ email }) => email !== reading.email.value);
+    if (others.length === 0) return;
+    if (!reading.attentive.value) notify(others);
+    waiting.current.push(...others.filter(({ topic }) => view === ALL || topic === view));
+    if (waiting.current.length === 0 || timer.current !== undefined) return;
+    timer.current = window.setTimeout(() => {
+      timer.current = undefined;
+      say(sentence(waiting.current));
+      waiting.current = [];
+    }, GATHER_MS);
+  }, [live]);
+
+  const failed = pending.filter((entry) => entry.failed).length;
+  useEffect(() => {
+    if (failed > 0) say(`${failed === 1 ? "A message was" : `${failed} messages were`} not sent.`);
+  }, [failed]);
+
+  return (
+    <div class="vh" aria-live="polite" aria-relevant="additions" id="announcer">
+      <p key={said.id}>{said.text}</p>
+    </div>
+  );
+}
+
+function sentence(messages: readonly Message[]): string {
+  if (messages.length > READ_OUT) {
+    return `${messages.length} new messages, the last from ${messages.at(-1)?.name}`;
+  }
+  return messages.map(({ name, content }) => `${name}: ${content.slice(0, MAX_SAID)}`).join(". ");
+}

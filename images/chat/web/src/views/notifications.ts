@@ -1,0 +1,52 @@
+/** Notifications of the system: only after a click, only in a secure context, only while away. */
+
+import { computed, signal } from "@preact/signals";
+import type { Message } from "../protocol/message.ts";
+import type { Saved } from "../saved.ts";
+
+const wanted = signal(false);
+const permission = signal<NotificationPermission>("default");
+
+/** Can this browser show any? Over plain http it cannot. */
+export const possible = isSecureContext && "Notification" in window;
+
+/** Are they shown? */
+export const notifying = computed(() => wanted.value && permission.value === "granted");
+
+/** Did the person forbid them in the browser? */
+export const forbidden = computed(() => permission.value === "denied");
+
+export function restoreNotifications(saved: Saved): void {
+  if (!possible) return;
+  permission.value = Notification.permission;
+  wanted.value = saved.get("notify") === "yes";
+}
+
+/** Asks the person when they were never asked. */
+export async function toggleNotifications(saved: Saved): Promise<void> {
+  if (!possible) return;
+  wanted.value = !notifying.value;
+  if (wanted.value && permission.value === "default") permission.value = await Notification.requestPermission();
+  saved.set("notify", notifying.value ? "yes" : "");
+}
+
+/** Shows the last of these; several at once are one notification with a count. */
+export function notify(messages: readonly Message[]): void {
+  const last = messages.at(-1);
+  if (!notifying.value || !last) return;
+  const rest = messages.length > 1 ? ` (and ${messages.length - 1} more)` : "";
+  try {
+    // The tag makes the tabs of one browser replace each other's notification instead of adding.
+    const shown = new Notification(`${last.name} in ${last.topic}${rest}`, {
+      body: last.content.slice(0, 200),
+      tag: "chat",
+      icon: "icon-192.png",
+    });
+    shown.onclick = () => {
+      window.focus();
+      shown.close();
+    };
+  } catch {
+    // Android shows notifications from service workers only; there is none here (docs/page.md).
+  }
+}

@@ -40,6 +40,9 @@ EXAMPLES = 10
 #: Most ids remembered between two cursors (a server that sends no cursor with its messages).
 TAIL_LIMIT = 20_000
 
+#: A ``resumed_before`` that is later than every message.
+ALWAYS = 1 << 62
+
 
 class Book:
     """The poster's side of a stream. Owned by the poster's greenlet."""
@@ -263,7 +266,7 @@ class Reader:
             known = self.topics.get(message.topic)
             # The latest messages repeat what was already shown, which is no duplicate here.
             if known is not None and message.id > known.last:
-                self.deliver(message, resumed=True)
+                self.deliver(message, resumed_before=ALWAYS)
 
     def position(self, *, confirmed: bool, messages: Sequence[Message] = ()) -> None:
         """After each frame: ``confirmed`` says that it carried a cursor. Without one its messages
@@ -273,9 +276,10 @@ class Reader:
         elif len(self._tail) < TAIL_LIMIT:
             self._tail.update(message.id for message in messages)
 
-    def deliver(self, message: Message, *, resumed: bool = False) -> tuple[str, Mark | None]:
-        """A message was shown. ``resumed``: it came because of a resume. Returns what it was and
-        its mark (None unless new, duplicate or reordered)."""
+    def deliver(self, message: Message, *, resumed_before: int = 0) -> tuple[str, Mark | None]:
+        """A message was shown. Sent before the instant ``resumed_before`` (µs of the lab's clock)
+        it came by a resume. Returns what it was and its mark (None unless new, duplicate or
+        reordered)."""
         counts = self._counts
         try:
             mark = self._mark(message)
@@ -313,7 +317,7 @@ class Reader:
             return DUPLICATE, mark
         account.gap = False
         counts.delivered += 1
-        if resumed:
+        if mark.intended + mark.lag < resumed_before:
             counts.recovered += 1
         if not in_order:
             counts.reordered += 1

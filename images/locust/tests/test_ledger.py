@@ -219,8 +219,8 @@ def test_a_resume_continues_the_account_and_an_older_cursor_excuses_its_repeats(
     reader.deliver(first)
     reader.position(confirmed=False, messages=[first])
     away = post(log, ledger, "a", "p")
-    assert reader.deliver(first, resumed=True)[0] == books.OVERLAP
-    assert reader.deliver(away, resumed=True)[0] == books.NEW
+    assert reader.deliver(first, resumed_before=books.ALWAYS)[0] == books.OVERLAP
+    assert reader.deliver(away, resumed_before=books.ALWAYS)[0] == books.NEW
     reader.position(confirmed=True)
     assert reader.deliver(away)[0] == books.DUPLICATE
     verdict = ledger.settle(ledger.books)

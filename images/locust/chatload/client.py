@@ -1,0 +1,486 @@
+"""One person's connection: a socket, the greenlet that reads it, and what happens when it breaks.
+
+Rules, because two greenlets share a socket: only the reader greenlet receives,
+connects and closes; only the sender greenlet (posters have one) and ``ask_history`` send. A second
+``recv`` on one socket would block for ever, and a socket that nobody reads never answers a ping.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+from collections.abc import Sequence
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import gevent
+import websocket
+from gevent.event import AsyncResult, Event
+from gevent.queue import Queue
+
+from chatload import wire
+from chatload.ledger import ALWAYS, DUPLICATE, NEW, REORDERED, Ledger, Reader
+from chatload.mark import Mark, write
+from chatload.options import Options
+
+#: Seconds to wait for the handshake and the welcome.
+CONNECT_TIMEOUT = 15.0
+#: Seconds after which an unanswered post is tried again with the same key.
+ACK_TIMEOUT = 10.0
+#: Back-off after a failed connection: FIRST · 2**n, at most LAST seconds, times a random half.
+BACKOFF_FIRST, BACKOFF_LAST = 0.25, 8.0
+#: Posts that may wait in one poster's outbox; more are dropped, counted, and make a run invalid.
+OUTBOX_LIMIT = 2_000
+#: Why a connection was left on purpose.
+LEFT, STOPPED, BYE = "left", "stopped", "bye"
+
+#: Errors that mean: this connection is gone.
+GONE = (OSError, websocket.WebSocketException, ValueError)
+
+
+class Bench(Protocol):
+    """What a client needs of its load process (:class:`chatload.worker.Worker`)."""
+
+    ledger: Ledger
+    options: Options
+
+    def now(self) -> int:
+        """The lab's clock, µs."""
+
+    def record(self, row: str, value: int) -> None:
+        """A time of ``value`` µs in a row."""
+
+    def count(self, name: str, number: int = 1) -> None:
+        """Raise a counter of the current second."""
+
+    def failure(self, row: str, text: str) -> None:
+        """Something failed; ``text`` groups equal failures."""
+
+    def target(self, rng: random.Random, failed: str | None = None) -> str:
+        """A base URL to connect to, another than ``failed`` where there is one."""
+
+
+class ChatClient:
+    """A person's presence in the chat, over any number of sockets.
+
+    bench: the load process. name: unique in the run; also the poster's name. topics: those to read.
+    rng: this person's random numbers. poster: whether it posts (starts a sender greenlet).
+    slow: whether reading pauses may be asked for, so that closing it as too slow is no failure.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        name: str,
+        topics: Sequence[str],
+        rng: random.Random,
+        *,
+        poster: bool = False,
+        slow: bool = False,
+    ) -> None:
+        self.bench = bench
+        self.name = name
+        self.topics = list(topics)
+        #: Pod that serves the current connection; "" while there is none.
+        self.server = ""
+        #: Set while a welcome has been received on the current connection.
+        self.connected = Event()
+        self._rng = rng
+        self._slow = slow
+        #: This person's account in the ledger, from the first welcome on.
+        self.account: Reader | None = None
+        #: Where to resume; None before the first welcome.
+        self._cursor: str | None = None
+        #: Messages sent before this instant (µs) come by resume.
+        self._resumed_before = 0
+        #: Whether the present absence is of this person's own choosing.
+        self._on_purpose = False
+        #: Instant, µs, at which the present connection attempt began.
+        self._began = 0
+        self._socket: Any = None
+        self._base: str | None = None
+        #: Why the reader greenlet should drop the connection; "" to stay.
+        self._leave = ""
+        #: Set while this person wants to be connected.
+        self._wanted = Event()
+        #: Seconds the reader greenlet is to pause before it reads on.
+        self._pause = 0.0
+        #: The answer the sender greenlet waits for, and the key it is about.
+        self._answer: AsyncResult[wire.Ack | wire.ErrorFrame | None] = AsyncResult()
+        self._key = ""
+        #: Posts that are due: (topic, intended instant in µs).
+        self.outbox: Queue[tuple[str, int]] = Queue()
+        #: Whether the sender greenlet is busy with a post.
+        self._posting = False
+        #: ref → the history request that waits for it.
+        self._histories: dict[str, AsyncResult[wire.History | None]] = {}
+        self._greenlets: list[gevent.Greenlet[..., Any]] = []
+        self._is_poster = poster
+
+    # -- what the user's greenlet calls ---------------------------------------------------------
+
+    def start(self) -> None:
+        """Connect and stay connected, in the background."""
+        self._wanted.set()
+        self._greenlets.append(gevent.spawn(self._read_forever))
+        if self._is_poster:
+            self._greenlets.append(gevent.spawn(self._send_forever))
+
+    def stop(self) -> None:
+        """Leave for good. Its account is closed: owed up to what it got past, no further."""
+        if self.account is not None:
+            self.account.attached = False
+        self._leave = STOPPED
+        self.connected.clear()
+        gevent.killall(self._greenlets, block=False)
+        self._close(abrupt=False)
+
+    def go_away(self) -> None:
+        """Disconnect on purpose, half of the times without a word; until :meth:`come_back`."""
+        self._wanted.clear()
+        self._leave = LEFT
+        self._close(abrupt=self._rng.random() < 0.5)
+
+    def come_back(self) -> None:
+        """Connect again and resume."""
+        self._wanted.set()
+
+    def pause(self, seconds: float) -> None:
+        """Stop reading for a while, as a phone in a tunnel does; the server may close us."""
+        self._pause = seconds
+
+    def offer(self, topic: str, intended: int) -> bool:
+        """A post is due: at ``intended`` (µs), in ``topic``. False when the outbox is full."""
+        if self.outbox.qsize() >= OUTBOX_LIMIT:
+            return False
+        self.outbox.put((topic, intended))
+        return True
+
+    @property
+    def idle(self) -> bool:
+        """Whether no post waits to be sent or acknowledged."""
+        return not self._posting and self.outbox.empty()
+
+    def ask_history(self, topic: str, before: str | None, limit: int) -> wire.History | None:
+        """Read back a page over the socket; None when the connection broke first."""
+        if not self.connected.is_set():
+            return None
+        ref = f"{self.name}-{len(self._histories)}"
+        waiting: AsyncResult[wire.History | None] = AsyncResult()
+        self._histories[ref] = waiting
+        began = self.bench.now()
+        try:
+            self._socket.send(wire.history(ref, topic, before, limit))
+            page: wire.History | None = waiting.get(timeout=ACK_TIMEOUT)
+        except gevent.Timeout:
+            self.bench.failure("history", "no answer")
+            return None
+        except (*GONE, AttributeError):
+            return None  # the reader greenlet sees the same and counts it
+        finally:
+            self._histories.pop(ref, None)
+        if page is None:
+            return None
+        self.bench.record("history", self.bench.now() - began)
+        check_page(self.bench, page.messages, topic, before, limit)
+        return page
+
+    # -- the reader greenlet --------------------------------------------------------------------
+
+    def _read_forever(self) -> None:
+        """Connect, read until the connection ends, and again; until :meth:`stop`."""
+        failures = 0
+        while True:
+            self._wanted.wait()
+            try:
+                ended = self._one_connection()
+                failures = 0
+            except GONE as error:
+                ended = describe(error)
+                # Broken before the welcome: nothing was lost, but a person was turned away.
+                self.bench.failure("connect", ended)
+                failures += 1
+            except Exception as error:
+                # A dead reader would be silent: the user would look like a quiet one.
+                self.bench.failure("reader", f"reader died: {error!r}")
+                failures += 1
+                ended = "died"
+            self._disconnected()
+            if self._leave == STOPPED:
+                return
+            if ended in (LEFT, BYE):
+                continue
+            pause = min(BACKOFF_LAST, BACKOFF_FIRST * 2**failures)
+            gevent.sleep(pause * (0.5 + self._rng.random() / 2))
+
+    def _one_connection(self) -> str:
+        """Connect, say hello, read until the end. Returns why it ended. Raises one of GONE when it
+        ended before the welcome."""
+        old = self._socket
+        self._leave = ""
+        self._began = self.bench.now()
+        self._base = self.bench.target(self._rng, self._base)
+        parts = urlsplit(self._base)
+        scheme = "wss" if parts.scheme == "https" else "ws"
+        made = websocket.create_connection(
+            f"{scheme}://{parts.netloc}/ws",
+            timeout=CONNECT_TIMEOUT,
+            enable_multithread=True,
+            skip_utf8_validation=True,
+            subprotocols=[wire.SUBPROTOCOL],
+            http_no_proxy=["*"],
+        )
+        self._socket = made
+        resuming = self._cursor is not None
+        made.send(wire.hello(self.topics, self._cursor, self.bench.options.history_limit))
+        welcome = self._welcome(made)
+        close(old, abrupt=False)  # after a `bye` the old one is closed only now
+        made.settimeout(None)  # else the connect timeout stays on as the receive timeout
+        now = self.bench.now()
+        self.bench.record("resume" if resuming else "connect", now - self._began)
+        self.server = welcome.server
+        self._welcomed(welcome, resuming, now)
+        self._base = None  # any target will do for the next connection
+        self.connected.set()
+        return self._read_until_end(made)
+
+    def _welcome(self, made: Any) -> wire.Welcome:
+        """Wait for the welcome, which comes first; others that come with it are handled too."""
+        while True:
+            opcode, data = made.recv_data()
+            if opcode == websocket.ABNF.OPCODE_CLOSE:
+                raise websocket.WebSocketException(f"closed {close_code(data)} before welcome")
+            frame = wire.decode(data)
+            if isinstance(frame, wire.Welcome):
+                return frame
+            if isinstance(frame, wire.ErrorFrame):
+                raise websocket.WebSocketException(f"hello refused: {frame.code}")
+
+    def _welcomed(self, welcome: wire.Welcome, resuming: bool, now: int) -> None:
+        """Take the position that the server confirmed."""
+        if self.account is None:
+            self.account = self.bench.ledger.reader(self.name)
+        if resuming and welcome.recovered:
+            self._resumed_before = self._began
+            self._deliver(welcome.messages, now, ALWAYS)
+        else:
+            if resuming:
+                self.bench.failure("resume", "cursor not honoured")
+            self.account.welcome(self.topics, welcome.messages, recovered=False, more=welcome.more)
+        self._cursor = welcome.cursor
+        self.account.position(confirmed=True)
+
+    def _read_until_end(self, made: Any) -> str:
+        """Read frames until the connection ends. Returns LEFT, BYE or what happened."""
+        while True:
+            if self._pause:
+                seconds, self._pause = self._pause, 0.0
+                gevent.sleep(seconds)
+            try:
+                opcode, data = made.recv_data()
+                if opcode == websocket.ABNF.OPCODE_CLOSE:
+                    return self._closed(close_code(data))
+                frame = wire.decode(data)
+            except wire.WireError as error:
+                self.bench.failure("frame", f"bad frame: {error}")
+                continue
+            except GONE as error:
+                return self._closed(None, describe(error))
+            if isinstance(frame, wire.Bye):
+                self.bench.count("byes")
+                self._on_purpose = False
+                return BYE
+            self._handle(frame)
+
+    def _closed(self, code: int | None, text: str = "") -> str:
+        """The connection ended. Says why, and counts it as a failure unless it was wanted."""
+        if self._leave:
+            return self._leave
+        self._on_purpose = False
+        if code == wire.CLOSE_TOO_SLOW and self._slow:
+            self.bench.count("closed_too_slow")
+            self._on_purpose = True
+            return LEFT
+        text = f"closed {code}" if code is not None else text or "connection lost"
+        self.bench.failure("connection", text)
+        if code in wire.CLOSE_FINAL:
+            self._wanted.clear()
+        return text
+
+    def _disconnected(self) -> None:
+        """Wake whoever waits for an answer that will not come on this connection."""
+        self.connected.clear()
+        self.server = ""
+        if self._leave == LEFT:
+            self._on_purpose = True
+        self._answer.set(None)
+        for waiting in list(self._histories.values()):
+            waiting.set(None)
+
+    def _handle(self, frame: wire.Frame) -> None:
+        """One frame of a welcomed connection."""
+        if isinstance(frame, wire.Messages):
+            assert self.account is not None
+            self._deliver(frame.messages, self.bench.now(), self._resumed_before)
+            self.account.position(confirmed=frame.cursor is not None, messages=frame.messages)
+            if frame.cursor is not None:
+                self._cursor = frame.cursor
+        elif isinstance(frame, wire.Ack):
+            if frame.key == self._key:
+                self._answer.set(frame)
+        elif isinstance(frame, wire.ErrorFrame):
+            if frame.key is not None and frame.key == self._key:
+                self._answer.set(frame)
+            elif frame.ref is not None and frame.ref in self._histories:
+                self.bench.failure("history", f"error {frame.code}")
+                self._histories[frame.ref].set(None)
+            else:
+                self.bench.failure("frame", f"error {frame.code}")
+        elif isinstance(frame, wire.History):
+            if frame.ref in self._histories:
+                self._histories[frame.ref].set(frame)
+        elif isinstance(frame, wire.Presence) and frame.cursor is not None:
+            assert self.account is not None
+            self._cursor = frame.cursor
+            self.account.position(confirmed=True)
+
+    def _deliver(self, messages: Sequence[wire.Message], now: int, resumed_before: int) -> None:
+        """Messages were shown at ``now``; those sent before ``resumed_before`` by a resume."""
+        bench, account = self.bench, self.account
+        assert account is not None
+        for message in messages:
+            outcome, mark = account.deliver(message, resumed_before=resumed_before)
+            if mark is None:
+                continue
+            if outcome is NEW or outcome is REORDERED:
+                bench.count("deliveries")
+                sent = mark.intended + mark.lag
+                if mark.poster == self.name:
+                    # One's own message: measured by one clock, so it needs no offset.
+                    bench.record("echo", now - sent)
+                elif self._on_purpose and sent < self._resumed_before:
+                    # Missed by choice: what counts is how fast it came once we were back.
+                    bench.record("catch_up", now - self._resumed_before)
+                else:
+                    bench.record("deliver", now - mark.intended)
+            if outcome is REORDERED or outcome is DUPLICATE:
+                bench.failure("deliver", outcome)
+
+    # -- the sender greenlet ---------------------------------------------------------------------
+
+    def _send_forever(self) -> None:
+        """Post what is due, one at a time, as a person does; latency counts from when it was due,
+        so a post that waits behind a slow one is felt."""
+        while True:
+            topic, intended = self.outbox.get()
+            self._posting = True
+            self._post(topic, intended)
+            self._posting = False
+
+    def _post(self, topic: str, intended: int) -> None:
+        """One post, tried with the same key until it is acknowledged or refused for good."""
+        bench = self.bench
+        self.connected.wait()
+        book = bench.ledger.book(topic, self.name)
+        seq = book.send()
+        key = f"{bench.ledger.run}:{self.name}:{self.topics.index(topic)}:{seq}"
+        lag = max(0, bench.now() - intended)
+        mark = Mark(bench.ledger.run, self.name, seq, intended, lag, book.last_acked, book.last_id)
+        frame = wire.post(
+            key,
+            topic,
+            f"Load {self.name}",
+            f"{self.name}@load.example",
+            write(mark, bench.options.message_size),
+        )
+        bench.count("posts")
+        attempt = 0
+        while True:
+            answer = self._try(key, frame)
+            if isinstance(answer, wire.Ack):
+                book.ack(seq, answer.id)
+                bench.record("ack", bench.now() - intended)
+                bench.count("acks")
+                return
+            pause = BACKOFF_FIRST * 2 ** min(attempt, 5)
+            attempt += 1
+            if isinstance(answer, wire.ErrorFrame):
+                bench.failure("ack", f"error {answer.code}")
+                if not answer.retryable:
+                    return
+                pause = (answer.retry_after_ms or pause * 1000) / 1000
+                gevent.sleep(pause * (0.5 + self._rng.random()))
+            bench.count("retries")
+
+    def _try(self, key: str, frame: str) -> wire.Ack | wire.ErrorFrame | None:
+        """Send a post once and wait for its answer; None when none came (try again)."""
+        self.connected.wait()
+        # The answer of an earlier attempt is as good: it has the same key, so the same id.
+        self._answer, self._key = AsyncResult(), key
+        try:
+            self._socket.send(frame)
+            answer: wire.Ack | wire.ErrorFrame | None = self._answer.get(timeout=ACK_TIMEOUT)
+            return answer
+        except gevent.Timeout:
+            self.bench.failure("ack", "no answer")
+        except (*GONE, AttributeError):
+            # The reader greenlet sees the same end and counts it; wait for it to notice.
+            gevent.sleep(0.05)
+        return None
+
+    def _close(self, *, abrupt: bool) -> None:
+        """Close the socket; the reader greenlet then sees the end."""
+        close(self._socket, abrupt=abrupt)
+
+
+def close(made: Any, *, abrupt: bool) -> None:
+    """Close a socket if there is one: with a close frame, or (``abrupt``) without a word."""
+    if made is None or made.sock is None:
+        return
+    try:
+        if not abrupt:
+            made.send_close(1000)
+        made.sock.shutdown(socket.SHUT_RDWR)
+        made.sock.close()
+    except GONE:
+        pass
+
+
+def close_code(data: bytes) -> int:
+    """The code of a close frame; 1005 when it has none (RFC 6455, 7.1.5)."""
+    return int.from_bytes(data[:2], "big") if len(data) >= 2 else 1005
+
+
+def describe(error: BaseException) -> str:
+    """A short text that is the same for the same kind of failure: no addresses, no numbers."""
+    if isinstance(error, websocket.WebSocketBadStatusException):
+        return f"refused with status {error.status_code}"
+    if isinstance(error, (websocket.WebSocketTimeoutException, TimeoutError)):
+        return "timeout"
+    if isinstance(error, websocket.WebSocketConnectionClosedException):
+        return "connection lost"
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.strerror or type(error).__name__
+    return f"{type(error).__name__}: {error}"[:120]
+
+
+def check_page(
+    bench: Bench,
+    messages: Sequence[wire.Message],
+    topic: str | None,
+    before: str | None,
+    limit: int,
+) -> None:
+    """A page must be no longer than asked for, of its topic, in order, before the id given.
+
+    Each breach is a failure of the row ``history``.
+    """
+    ids = [message.id for message in messages]
+    if len(ids) > limit:
+        bench.failure("history", "more messages than asked for")
+    if topic is not None and ids != sorted(set(ids)):
+        bench.failure("history", "page out of order")
+    if topic is not None and any(message.topic != topic for message in messages):
+        bench.failure("history", "page of another topic")
+    if topic is not None and before is not None and ids and ids[-1] >= before:
+        bench.failure("history", "page not before the message asked for")

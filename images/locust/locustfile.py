@@ -1,0 +1,67 @@
+"""What Locust loads: the kinds of people, the settings, and the wiring. All work is in chatload/.
+
+Run it alone (``locust --headless -u 50 -r 10 -t 30s --host http://localhost:30222``), as a master
+and workers, or through ``loadtest/run``. Exit code: 0 clean, 3 a broken ledger, 4 an invalid run.
+
+Key variables: ``environment.chat_worker`` is this process's load generator (absent on a master),
+``environment.chat_master`` the judge of the run (absent on a worker).
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from locust import events
+from locust import stats as locust_stats
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
+
+from chatload import options, shapes
+from chatload.dispatch import ChatDispatcher
+from chatload.master import Master
+from chatload.users import Churner, Lurker, Poster, Reader, SlowReader
+from chatload.webtab import add_chat_tab
+from chatload.worker import Worker, fine_bucket
+
+__all__ = ["Churner", "Lurker", "Poster", "Reader", "SlowReader"]
+
+# Three significant digits in Locust's own tables; master and workers must agree.
+locust_stats.bucket_response_time = fine_bucket  # type: ignore[assignment]
+
+if shapes.stages_wanted():
+
+    class ScenarioStages(shapes.Stages):
+        """Stages from the environment; defined only then, because a shape hides the form."""
+
+
+@events.init_command_line_parser.add_listener
+def add_settings(parser: LocustArgumentParser) -> None:
+    """Add every setting of the load to the command line and to the web UI's form."""
+    options.add_arguments(parser)
+
+
+@events.init.add_listener
+def wire_up(environment: Environment, web_ui: Any = None, **_: Any) -> None:
+    """Called once, when Locust's runner exists and nothing runs yet.
+
+    environment: Locust's. web_ui: its web interface, None when headless or on a worker.
+    Ends the process with code 2 when a setting is wrong.
+    """
+    # Wrong settings must stop here: later they would stop a run half-way.
+    try:
+        options.parse(vars(environment.parsed_options))
+    except ValueError as error:
+        sys.stderr.write(f"locust: {error}\n")
+        sys.exit(2)
+    environment.dispatcher_class = ChatDispatcher.bound_to(environment)
+    # A worker only loads; a master only judges; a single process does both.
+    if isinstance(environment.runner, WorkerRunner):
+        environment.process_exit_code = 0  # the master's code is the run's
+    else:
+        environment.chat_master = Master(environment)  # type: ignore[attr-defined]
+    if not isinstance(environment.runner, MasterRunner):
+        environment.chat_worker = Worker(environment)  # type: ignore[attr-defined]
+    if web_ui is not None:
+        add_chat_tab(environment, web_ui)

@@ -1,0 +1,297 @@
+"""A small chat server that keeps the wire contract, and can be told to break it.
+
+For tests of the load lab only, so that they know the truth: ``GET /truth`` says how many
+deliveries were dropped, doubled and swapped on purpose. One process, asyncio, everything in memory.
+
+    python tests/fakechat.py --port 8123 [--drop 0.01 --double 0.01 --swap 0.01 --seed 1]
+        [--refuse-cursors] [--unavailable 0.1] [--lose-acks 0.05] [--close-after N] [--capacity R]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import (
+    AcceptConnection,
+    CloseConnection,
+    Ping,
+    RejectConnection,
+    Request,
+    TextMessage,
+)
+
+PAGE = b'<!doctype html><html><head><script src="/app.js"></script></head><body>chat</body></html>'
+
+
+@dataclass(eq=False)
+class Session:
+    """One socket. position: index in the log up to which it has been served."""
+
+    writer: asyncio.StreamWriter
+    wire: WSConnection
+    topics: set[str] | None = None
+    position: int = -1
+    held: dict[str, Any] | None = None
+    frames: int = 0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class FakeChat:
+    """The log, the sessions and the mischief."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        self.rng = random.Random(args.seed)
+        self.log: list[dict[str, Any]] = []
+        self.keys: dict[str, dict[str, Any]] = {}
+        self.sessions: set[Session] = set()
+        self.truth = {"dropped": 0, "doubled": 0, "swapped": 0, "posts": 0, "unavailable": 0}
+        self.news = asyncio.Event()
+
+    # -- HTTP ------------------------------------------------------------------------------------
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One TCP connection: plain HTTP requests, or a WebSocket."""
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                target = head.split(b" ", 2)[1].decode()
+                if b"upgrade: websocket" in head.lower():
+                    await self.websocket(reader, writer, head)
+                    break
+                status, kind, body = self.answer(urlsplit(target))
+                writer.write(
+                    f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n"
+                    f"Content-Length: {len(body)}\r\n\r\n".encode()
+                    + body
+                )
+                await writer.drain()
+        writer.close()
+
+    def answer(self, url: Any) -> tuple[str, str, bytes]:
+        """A plain request."""
+        if url.path == "/":
+            return "200 OK", "text/html", PAGE
+        if url.path == "/app.js":
+            return "200 OK", "text/javascript", b"'use strict'"
+        if url.path == "/healthz":
+            return "200 OK", "text/plain", b"ok"
+        if url.path == "/truth":
+            return "200 OK", "application/json", json.dumps(self.truth).encode()
+        if url.path == "/api/v1/messages":
+            query = {k: v[0] for k, v in parse_qs(url.query).items()}
+            page, more = self.page(
+                query.get("topic"), query.get("before"), int(query.get("limit", 50))
+            )
+            body = json.dumps({"messages": page, "more": more}).encode()
+            return "200 OK", "application/json", body
+        return "404 Not Found", "text/plain", b"no"
+
+    def page(
+        self, topic: str | None, before: str | None, limit: int
+    ) -> tuple[list[dict[str, Any]], bool]:
+        """The messages just before ``before``, oldest first, and whether there are older ones."""
+        found = [
+            m
+            for m in self.log
+            if (topic is None or m["topic"] == topic) and (before is None or m["id"] < before)
+        ]
+        return (found[-limit:] if limit else []), len(found) > limit
+
+    # -- WebSocket -------------------------------------------------------------------------------
+
+    async def websocket(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes
+    ) -> None:
+        """One session from its handshake to its end."""
+        session = Session(writer, WSConnection(ConnectionType.SERVER))
+        session_task: asyncio.Task[None] | None = None
+        data = head
+        try:
+            while data:
+                session.wire.receive_data(data)
+                for event in session.wire.events():
+                    if isinstance(event, Request):
+                        protocols = list(event.subprotocols)
+                        chosen = "chat.v1" if "chat.v1" in protocols else None
+                        await self.put(session, AcceptConnection(subprotocol=chosen))
+                    elif isinstance(event, RejectConnection):
+                        return
+                    elif isinstance(event, Ping):
+                        await self.put(session, event.response())
+                    elif isinstance(event, CloseConnection):
+                        await self.put(session, event.response())
+                        return
+                    elif isinstance(event, TextMessage):
+                        hello = await self.frame(session, json.loads(event.data))
+                        if hello:
+                            self.sessions.add(session)
+                            session_task = asyncio.create_task(self.feed(session))
+                data = await reader.read(65536)
+        finally:
+            self.sessions.discard(session)
+            if session_task:
+                session_task.cancel()
+
+    async def put(self, session: Session, event: Any) -> None:
+        """Write one WebSocket event."""
+        session.writer.write(session.wire.send(event))
+        await session.writer.drain()
+
+    async def say(self, session: Session, body: dict[str, Any]) -> None:
+        """Write one frame."""
+        await self.put(session, TextMessage(data=json.dumps(body)))
+
+    async def frame(self, session: Session, body: dict[str, Any]) -> bool:
+        """One client frame. True for a hello."""
+        kind = body["type"]
+        if kind == "hello":
+            await self.hello(session, body)
+            return True
+        if kind == "post":
+            asyncio.get_running_loop().create_task(self.post(session, body))
+        elif kind == "history":
+            page, more = self.page(body.get("topic"), body.get("before"), body.get("limit", 50))
+            await self.say(
+                session, {"type": "history", "ref": body["ref"], "messages": page, "more": more}
+            )
+        return False
+
+    async def hello(self, session: Session, body: dict[str, Any]) -> None:
+        """Take up the position that the client asks for."""
+        topics = body.get("topics")
+        session.topics = None if topics in (None, ["*"]) else set(topics)
+        session.position = len(self.log)
+        cursor = body.get("cursor")
+        mine = [m for m in self.log if session.topics is None or m["topic"] in session.topics]
+        limit = body.get("limit", 50)
+        answer = {
+            "type": "welcome",
+            "server": f"fake-{self.args.port}",
+            "cursor": str(session.position),
+            "recovered": False,
+            "messages": mine[-limit:] if limit else [],
+            "more": len(mine) > limit,
+        }
+        if cursor is not None and not self.args.refuse_cursors:
+            missed = self.log[int(cursor) :]
+            answer["recovered"] = True
+            answer["messages"] = [
+                m for m in missed if session.topics is None or m["topic"] in session.topics
+            ]
+        await self.say(session, answer)
+
+    async def post(self, session: Session, body: dict[str, Any]) -> None:
+        """Append a post, unless its key is known; answer it, unless told to lose the answer."""
+        args = self.args
+        if self.rng.random() < args.unavailable:
+            self.truth["unavailable"] += 1
+            await self.say(
+                session,
+                {
+                    "type": "error",
+                    "code": "unavailable",
+                    "message": "later",
+                    "key": body["key"],
+                    "retry_after_ms": 20,
+                },
+            )
+            return
+        known = self.keys.get(body["key"])
+        if known is None:
+            self.truth["posts"] += 1
+            known = {k: body[k] for k in ("key", "topic", "name", "email", "content")}
+            known["id"] = f"{len(self.log):024d}"
+            known["time"] = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+            self.log.append(known)
+            self.keys[body["key"]] = known
+            self.news.set()
+            self.news = asyncio.Event()
+            if self.rng.random() < args.lose_acks:
+                session.writer.transport.abort()
+                return
+        await self.say(
+            session,
+            {"type": "ack", "key": known["key"], "id": known["id"], "time": known["time"]},
+        )
+
+    async def feed(self, session: Session) -> None:
+        """Deliver the log to a session from its position on, mischief included."""
+        with suppress(ConnectionError):
+            while True:
+                news = self.news
+                while session.position < len(self.log):
+                    message = self.log[session.position]
+                    session.position += 1
+                    if session.topics is not None and message["topic"] not in session.topics:
+                        continue
+                    out = self.mischief(session, message)
+                    if out:
+                        await self.say(
+                            session,
+                            {
+                                "type": "messages",
+                                "messages": out,
+                                "cursor": str(session.position),
+                            },
+                        )
+                        session.frames += 1
+                    if self.args.close_after and session.frames >= self.args.close_after:
+                        session.writer.transport.abort()
+                        return
+                await news.wait()
+
+    def mischief(self, session: Session, message: dict[str, Any]) -> list[dict[str, Any]]:
+        """What is delivered instead of ``message``: it, nothing, it twice, or it after the next.
+
+        Only the very first and the swap's partner are spared, so that every act can be counted.
+        """
+        if session.held is not None:
+            first, session.held = session.held, None
+            if first["topic"] == message["topic"]:
+                self.truth["swapped"] += 1
+                return [message, first]
+            return [first, message]
+        args, chance = self.args, self.rng.random()
+        if chance < args.drop:
+            self.truth["dropped"] += 1
+            return []
+        if chance < args.drop + args.double:
+            self.truth["doubled"] += 1
+            return [message, message]
+        if chance < args.drop + args.double + args.swap:
+            session.held = message
+            return []
+        return [message]
+
+
+async def main(args: argparse.Namespace) -> None:
+    """Serve until killed, and at most ten minutes."""
+    chat = FakeChat(args)
+    server = await asyncio.start_server(chat.serve, "127.0.0.1", args.port)
+    port = server.sockets[0].getsockname()[1]
+    args.port = port
+    print(f"listening on 127.0.0.1:{port}", flush=True)
+    async with server:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(server.serve_forever(), 600)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=1)
+    for chance in ("drop", "double", "swap", "unavailable", "lose-acks"):
+        parser.add_argument(f"--{chance}", type=float, default=0.0)
+    parser.add_argument("--refuse-cursors", action="store_true")
+    parser.add_argument("--close-after", type=int, default=0)
+    asyncio.run(main(parser.parse_args()))

@@ -70,8 +70,8 @@ func (id ID) Compare(other ID) int {
 	return cmp.Compare(id.Part, other.Part)
 }
 
-// Time is when the log took the message, in UTC with milliseconds.
-func (id ID) Time() time.Time { return time.UnixMilli(int64(id.Ms)).UTC() }
+// Time is when the log took the message at p, in UTC with milliseconds.
+func (p Pos) Time() time.Time { return time.UnixMilli(int64(p.Ms)).UTC() }
 
 const (
 	posText = 12 + 8 + 2  // hex digits of a Pos: 48, 32 and 8 bits

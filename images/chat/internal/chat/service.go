@@ -103,18 +103,27 @@ type Page struct {
 
 // History gives the limit messages of the topics just before an ID (the zero
 // ID: the latest), ordered by time, then id. limit is cut to 1..MaxHistory.
-func (s *Service) History(ctx context.Context, _ Principal, topics TopicSet, before ID, limit int) (Page, error) {
-	limit = max(1, min(limit, MaxHistory))
-	var all []Message
-	for part := range s.store.Partitions() {
-		bound := MaxPos
-		if before != (ID{}) {
-			bound = before.Pos
-			if part < int(before.Part) {
-				bound = bound.Next() // ids of one position are ordered by partition
-			}
+func (s *Service) History(ctx context.Context, who Principal, topics TopicSet, before ID, limit int) (Page, error) {
+	bounds := make([]Pos, s.store.Partitions())
+	for part := range bounds {
+		switch {
+		case before == (ID{}):
+			bounds[part] = MaxPos
+		case part < int(before.Part):
+			bounds[part] = before.Pos.Next() // ids of one position are ordered by partition
+		default:
+			bounds[part] = before.Pos
 		}
-		for _, topic := range topics.inPartition(part, s.store.Partitions()) {
+	}
+	return s.HistoryBefore(ctx, who, topics, bounds, max(1, min(limit, MaxHistory)))
+}
+
+// HistoryBefore gives the last limit messages whose position is before their
+// partition's bound, ordered by time, then id.
+func (s *Service) HistoryBefore(ctx context.Context, _ Principal, topics TopicSet, bounds []Pos, limit int) (Page, error) {
+	var all []Message
+	for part, bound := range bounds {
+		for _, topic := range topics.inPartition(part, len(bounds)) {
 			found, err := s.store.Before(ctx, part, topic, bound, limit+1)
 			if err != nil {
 				return Page{}, Unavailable(err)
@@ -123,8 +132,7 @@ func (s *Service) History(ctx context.Context, _ Principal, topics TopicSet, bef
 		}
 	}
 	slices.SortFunc(all, func(a, b Message) int { return a.ID.Compare(b.ID) })
-	more := len(all) > limit
-	return Page{Messages: all[max(0, len(all)-limit):], More: more}, nil
+	return Page{Messages: all[max(0, len(all)-limit):], More: len(all) > limit}, nil
 }
 
 // Topics lists every public topic, the most recently used first.

@@ -17,9 +17,10 @@ const seed = 20261123
 // own where the store allows it. Some batches repeat keys of other writers.
 // Every reader must see exactly what was acknowledged, in the order of ids.
 func testOneOrder(t *testing.T, f Factory) {
-	const partitions, writers, batches = 2, 4, 60
-	l := f(t, Options{Partitions: partitions})
+	const writers, batches = 4, 60
+	l := f(t, Options{Partitions: 2})
 	hs := openAll(t, l, 3)
+	partitions := hs[0].Partitions()
 
 	var mu sync.Mutex
 	byKey := make(map[string]chat.Message) // as acknowledged
@@ -28,8 +29,9 @@ func testOneOrder(t *testing.T, f Factory) {
 	closing := make(chan struct{})
 
 	var readers, posters sync.WaitGroup
-	seen := make([][partitions][]chat.Message, len(hs))
+	seen := make([][][]chat.Message, len(hs))
 	for i, h := range hs {
+		seen[i] = make([][]chat.Message, partitions)
 		for part := range partitions {
 			g := newGen(seed+uint64(i*10+part), "reader")
 			ctx := h.ctx()
@@ -99,7 +101,7 @@ func testOneOrder(t *testing.T, f Factory) {
 	close(closing)
 	readers.Wait()
 
-	var want [partitions][]chat.Message
+	want := make([][]chat.Message, partitions)
 	for _, m := range byKey {
 		want[m.ID.Part] = append(want[m.ID.Part], m)
 	}

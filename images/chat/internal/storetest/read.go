@@ -28,9 +28,9 @@ func fill(hs []*handle, g *gen, part int, topics []string, n, maxBatch int) []ch
 func testR1(t *testing.T, f Factory) {
 	hs := openAll(t, f(t, Options{Partitions: 2}), 2)
 	g := newGen(11, "r1")
-	var want [2][]chat.Message
+	want := make([][]chat.Message, hs[0].Partitions())
 	for part := range want {
-		want[part] = fill(hs, g, part, topicsOf(part, 2, 4), 300, 12)
+		want[part] = fill(hs, g, part, topicsOf(part, len(want), 4), 300, 12)
 	}
 	for part := range want {
 		for _, h := range hs {
@@ -239,11 +239,12 @@ func testB2(t *testing.T, f Factory) {
 func testT1(t *testing.T, f Factory) {
 	hs := openAll(t, f(t, Options{Partitions: 3}), 2)
 	g := newGen(18, "t1")
-	for part := range 3 {
+	partitions := hs[0].Partitions()
+	for part := range partitions {
 		if got := hs[0].topics(part); len(got) != 0 {
 			t.Errorf("T1: an empty log lists %v", got)
 		}
-		topics := topicsOf(part, 3, 7)
+		topics := topicsOf(part, partitions, 7)
 		want := make(map[string]chat.TopicInfo)
 		for _, m := range fill(hs, g, part, topics, 200, 12) {
 			want[m.Topic] = chat.TopicInfo{Topic: m.Topic, Messages: want[m.Topic].Messages + 1, Last: m.ID}

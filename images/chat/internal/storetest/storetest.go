@@ -25,6 +25,8 @@ type Factory func(t *testing.T, o Options) *Log
 
 // Options is what a test needs of its log.
 type Options struct {
+	// Partitions is how many the test would like. A store that cannot have
+	// them gives what it has; tests go by Store.Partitions.
 	Partitions int
 	Retention  chat.Retention
 	// Alone says that the test will call Away or Crash, so that whatever

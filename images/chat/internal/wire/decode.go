@@ -124,6 +124,16 @@ func decodeSubscribe(data []byte) (any, *Unreadable) {
 }
 
 func decodePost(data []byte) (any, *Unreadable) {
+	d, bad := DecodeDraft(data)
+	if bad != nil {
+		return nil, bad
+	}
+	return Post{Draft: d}, nil
+}
+
+// DecodeDraft reads the fields of a draft from a JSON object, a post frame or
+// the body of an HTTP post. Whether it is acceptable is not decided here.
+func DecodeDraft(data []byte) (chat.Draft, *Unreadable) {
 	var f struct {
 		Key     string `json:"key"`
 		Topic   string `json:"topic"`
@@ -132,16 +142,16 @@ func decodePost(data []byte) (any, *Unreadable) {
 		Content string `json:"content"`
 	}
 	if err := json.Unmarshal(data, &f); err != nil {
-		u := unreadable("post: key, topic, name, email and content are strings")
+		u := unreadable("post: send a JSON object in which key, topic, name, email and content are strings")
 		var only struct {
 			Key string `json:"key"`
 		}
 		if json.Unmarshal(data, &only) == nil && chat.ValidKey(only.Key) {
 			u.Key = only.Key
 		}
-		return nil, u
+		return chat.Draft{}, u
 	}
-	return Post{Draft: chat.Draft{Key: f.Key, Topic: f.Topic, Name: f.Name, Email: f.Email, Content: f.Content}}, nil
+	return chat.Draft{Key: f.Key, Topic: f.Topic, Name: f.Name, Email: f.Email, Content: f.Content}, nil
 }
 
 func decodeHistory(data []byte) (any, *Unreadable) {

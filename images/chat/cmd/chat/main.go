@@ -1,0 +1,190 @@
+// Command chat serves the chat. It only wires: settings, log, service,
+// sessions, HTTP, and how they end.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"chatapp/chat/api"
+	"chatapp/chat/internal/chat"
+	"chatapp/chat/internal/live"
+	"chatapp/chat/internal/localstore"
+	"chatapp/chat/internal/measured"
+	"chatapp/chat/internal/redisstore"
+	"chatapp/chat/internal/server"
+	"chatapp/chat/web"
+)
+
+// version is stamped by the build (-ldflags "-X main.version=…").
+var version = "development"
+
+// exitSetting is the exit status after a setting that cannot be used.
+const exitSetting = 2
+
+func main() {
+	c, err := parse(os.Args[1:], os.Getenv, os.Stdout)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "chat: %v\n", err)
+		os.Exit(exitSetting)
+	case c.version:
+		fmt.Println("chat", versionText())
+		return
+	}
+	// The first signal drains; after it, a second one has its usual effect.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	context.AfterFunc(ctx, stop)
+	if err := run(ctx, c, os.Stdout, newLogger(c, os.Stderr)); err != nil {
+		fmt.Fprintf(os.Stderr, "chat: %v\n", err)
+		if errors.Is(err, errSetting) {
+			os.Exit(exitSetting)
+		}
+		os.Exit(1)
+	}
+}
+
+func versionText() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return version + " (" + info.GoVersion + ")"
+	}
+	return version
+}
+
+func newLogger(c config, w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.logLevel)) // parse has checked it
+	options := &slog.HandlerOptions{Level: level}
+	if c.logFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// errSetting marks what a setting is to blame for.
+var errSetting = errors.New("check the settings")
+
+// shutdownWait is what requests under way have after the sessions are gone.
+const shutdownWait = 5 * time.Second
+
+// run serves until ctx ends, then drains. It writes one line to out when it
+// listens.
+func run(ctx context.Context, c config, out io.Writer, logger *slog.Logger) (err error) {
+	// Listen first: what comes after may take its time, but a taken port is
+	// said at once.
+	listener, err := net.Listen("tcp", c.listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %w (%w)", err, errSetting)
+	}
+	defer listener.Close() // a second close is harmless
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	store, where, err := openStore(c, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	store = measured.New(store, registry)
+	service := chat.NewService(store, c.appendTimeout)
+	defer service.Close()
+	metrics := live.NewMetrics(registry)
+	c.sessions.Name, c.sessions.Origins = c.name, c.origins
+	sessions := live.New(c.sessions, service, store, metrics, logger)
+	defer sessions.Close()
+	edge, err := server.New(server.Config{
+		PostRate: c.sessions.PostRate, PostBurst: c.sessions.PostBurst,
+		Origins: c.origins, ReadyTolerance: c.readyTolerance,
+	}, service, sessions, metrics, registry, web.Dist(), api.Documents, logger)
+	if err != nil {
+		return err
+	}
+
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	failed := make(chan error, 2)
+	serve := func(s *http.Server, l net.Listener) {
+		serving.Go(func() {
+			if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("serve: %w", err)
+			}
+		})
+	}
+	if c.adminListen != "" {
+		l, err := net.Listen("tcp", c.adminListen)
+		if err != nil {
+			return fmt.Errorf("--admin-listen: %w (%w)", err, errSetting)
+		}
+		admin := server.Admin(registry)
+		serve(admin, l)
+		defer admin.Close() // operators' requests are cut off, nothing is lost
+		logger.Info("metrics and profiles", "address", l.Addr().String())
+	}
+	serve(edge, listener)
+	fmt.Fprintf(out, "chat %s listens on %s (log: %s)\n", version, address4humans(listener.Addr()), where)
+
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	logger.Info("draining", "online", sessions.Online())
+	sessions.Drain(context.WithoutCancel(ctx))
+	sessions.Close()
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWait)
+	defer cancel()
+	if err := edge.Shutdown(bounded); err != nil {
+		logger.Warn("requests were cut off", "error", err)
+		_ = edge.Close() // they had their time
+	}
+	logger.Info("drained")
+	return nil
+}
+
+// openStore opens the log that the settings name, and says which it is.
+func openStore(c config, logger *slog.Logger) (chat.Store, string, error) {
+	if c.redisURL == "" {
+		store, err := localstore.Open(localstore.Options{Dir: c.data, Retention: c.retention, Logger: logger.With("component", "localstore")})
+		if err != nil {
+			return nil, "", fmt.Errorf("--data: %w (%w)", err, errSetting)
+		}
+		return store, "embedded in " + c.data, nil
+	}
+	store, err := redisstore.Open(redisstore.Options{
+		URL: c.redisURL, Partitions: c.redisPartitions, MinReplicas: c.redisMinReplicas, KeyPrefix: c.redisPrefix,
+		Retention: c.retention, Logger: logger.With("component", "redisstore"),
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("--redis-url: %w (%w)", err, errSetting)
+	}
+	return store, "Redis", nil
+}
+
+// address4humans is the URL to open in a browser.
+func address4humans(a net.Addr) string {
+	host, port, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return a.String()
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}

@@ -1,0 +1,115 @@
+package live
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"chatapp/chat/internal/chat"
+	"chatapp/chat/internal/wire"
+)
+
+// presence counts the people connected over all servers: it tells the log how
+// many are here, learns the sum, and tells every session when that changed.
+type presence struct {
+	server  string
+	store   chat.Store
+	live    *Sessions
+	metrics *Metrics
+	poke    chan struct{} // capacity 1: somebody came or went
+
+	mu    sync.Mutex
+	total int // over all servers, when last asked
+	mine  int // of those, what this server had said
+}
+
+const (
+	// presenceGap is the least time between two presence frames to a client.
+	presenceGap = time.Second
+	// presenceWait bounds one question to the log.
+	presenceWait = time.Second
+	// cursorPeriod is how often a session whose topics may be silent is given
+	// a new cursor, so that retention does not overtake the one it has.
+	cursorPeriod = time.Minute
+)
+
+func newPresence(server string, store chat.Store, live *Sessions, metrics *Metrics) *presence {
+	return &presence{server: server, store: store, live: live, metrics: metrics, poke: make(chan struct{}, 1)}
+}
+
+// changed says that somebody came or went. It never blocks.
+func (p *presence) changed() {
+	select {
+	case p.poke <- struct{}{}:
+	default:
+	}
+}
+
+// run asks at every change, at most once in presenceGap, and at least once in
+// chat.PresencePeriod so that this server goes on counting.
+func (p *presence) run(ctx context.Context) {
+	period := time.NewTicker(chat.PresencePeriod)
+	defer period.Stop()
+	cursors := time.NewTicker(cursorPeriod)
+	defer cursors.Stop()
+	shown := -1
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-cursors.C:
+			p.live.hub.refreshCursors(p.online())
+			continue
+		case <-p.poke:
+		case <-period.C:
+		}
+		p.ask(ctx)
+		if now := p.online(); now != shown {
+			shown = now
+			f := p.frame()
+			for _, s := range p.live.welcomed() {
+				s.out.pushPresence(f)
+			}
+			p.metrics.online.Set(float64(now))
+			pause(ctx, presenceGap)
+		}
+	}
+}
+
+// ask tells the log how many are here. Without an answer, what the others had
+// last stays.
+func (p *presence) ask(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, presenceWait)
+	defer cancel()
+	mine := p.live.Online()
+	total, err := p.store.Presence(ctx, p.server, mine)
+	if err != nil {
+		p.metrics.presenceErrors.Inc()
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.total, p.mine = total, mine
+}
+
+// online is the sum over all servers: what the others had when last asked,
+// and what is here now.
+func (p *presence) online() int {
+	here := p.live.Online()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return max(here, p.total-p.mine+here)
+}
+
+func (p *presence) frame() *frame {
+	return &frame{text: wire.AppendPresence(nil, p.online(), "")}
+}
+
+// leave makes the others forget this server at once.
+func (p *presence) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), presenceWait)
+	defer cancel()
+	if _, err := p.store.Presence(ctx, p.server, 0); err != nil {
+		p.metrics.presenceErrors.Inc()
+	}
+}

@@ -1,0 +1,219 @@
+// Package localstore is the log in one file of this machine: nothing to start,
+// one process at a time. It is a bbolt database, so an append is a transaction
+// that has been fsynced when it returns, whatever happens to the process.
+package localstore
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"chatapp/chat/internal/chat"
+)
+
+// Options of Open.
+type Options struct {
+	Dir       string // made if it is not there; holds the file FileName
+	Retention chat.Retention
+	Logger    *slog.Logger     // for what the housekeeping cannot return
+	Now       func() time.Time // the log's clock; nil: time.Now
+}
+
+// FileName is the log's file within its folder.
+const FileName = "chat.db"
+
+const (
+	// lockWait is how long Open waits for another process to let go of the
+	// file: a restart may overlap the old process's last moments.
+	lockWait = 2 * time.Second
+	// housekeeping is how often retention by age is looked after when nobody
+	// posts; posts look after it themselves.
+	housekeeping = 5 * time.Second
+)
+
+// Store is a chat.Store with one partition, in a file.
+type Store struct {
+	db        *bbolt.DB
+	retention chat.Retention
+	logger    *slog.Logger
+	now       func() time.Time
+
+	mu       sync.Mutex
+	state    chat.State
+	appended chan struct{} // closed, and replaced, by each append
+	presence map[string]seen
+
+	closing context.Context // ends with Close
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+}
+
+type seen struct {
+	online int
+	at     time.Time
+}
+
+var _ chat.Store = (*Store)(nil)
+
+// Open opens or makes the log in a folder. A file that another process has
+// open is refused after lockWait with an error that says so.
+func Open(o Options) (*Store, error) {
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make data folder: %w", err)
+	}
+	path := filepath.Join(o.Dir, FileName)
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout:      lockWait,
+		FreelistType: bbolt.FreelistMapType, // array lists slow down with size
+	})
+	if errors.Is(err, bolterrors.ErrTimeout) {
+		return nil, fmt.Errorf("%s is in use by another process: stop that one, or give this one another data folder", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	s := &Store{
+		db: db, retention: o.Retention, logger: o.Logger, now: o.Now,
+		appended: make(chan struct{}), presence: map[string]seen{},
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.logger == nil {
+		s.logger = slog.New(slog.DiscardHandler)
+	}
+	if err := db.Update(s.prepare); err != nil {
+		return nil, errors.Join(fmt.Errorf("prepare %s: %w", path, err), db.Close())
+	}
+	s.closing, s.stop = context.WithCancel(context.Background())
+	s.done.Go(func() { s.keepHouse(s.closing) })
+	return s, nil
+}
+
+// prepare makes the buckets and reads where the log stands.
+func (s *Store) prepare(tx *bbolt.Tx) error {
+	for _, name := range allBuckets {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	meta := tx.Bucket(bucketMeta)
+	epoch := meta.Get(metaEpoch)
+	if epoch == nil {
+		epoch = make([]byte, 8)
+		rand.Read(epoch) // never fails: crypto/rand
+		if err := meta.Put(metaEpoch, epoch); err != nil {
+			return err
+		}
+	}
+	s.state = chat.State{Epoch: binary.BigEndian.Uint64(epoch)}
+	if v := meta.Get(metaHead); v != nil {
+		s.state.Head = readPos(v)
+	}
+	if v := meta.Get(metaFloor); v != nil {
+		s.state.Floor = readPos(v)
+	}
+	return nil
+}
+
+// keepHouse removes what is too old until ctx ends; once at the start, in
+// case the limits were lowered.
+func (s *Store) keepHouse(ctx context.Context) {
+	tick := time.NewTicker(housekeeping)
+	defer tick.Stop()
+	for {
+		for ctx.Err() == nil {
+			more, err := s.tidy()
+			if err != nil {
+				s.logger.Error("cannot remove old messages", "error", err)
+			}
+			if err != nil || !more {
+				break
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// tidy removes a stretch of what is too old and reports whether there may be more.
+func (s *Store) tidy() (more bool, err error) {
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		more, err = s.due(tx)
+		return err
+	})
+	if err != nil || !more {
+		return false, err
+	}
+	var floor chat.Pos
+	err = s.db.Update(func(tx *bbolt.Tx) error {
+		floor, more, err = s.trim(tx, chat.RetentionStep)
+		return err
+	})
+	if err == nil {
+		s.advance(chat.Pos{}, floor)
+	}
+	return more, err
+}
+
+// advance moves the known head and floor forward and wakes the readers.
+func (s *Store) advance(head, floor chat.Pos) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if floor.Compare(s.state.Floor) > 0 {
+		s.state.Floor = floor
+	}
+	if head.Compare(s.state.Head) > 0 {
+		s.state.Head = head
+		close(s.appended)
+		s.appended = make(chan struct{})
+	}
+}
+
+// Close ends the housekeeping and the waiting reads, and closes the file.
+func (s *Store) Close() error {
+	s.stop()
+	s.done.Wait()
+	return s.db.Close()
+}
+
+// Partitions is 1: one file has one order.
+func (s *Store) Partitions() int { return 1 }
+
+// State implements chat.Store.
+func (s *Store) State(context.Context, int) (chat.State, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state, nil
+}
+
+// Presence implements chat.Store. Only this process can be connected to, but
+// it may speak for several names.
+func (s *Store) Presence(_ context.Context, server string, online int) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	s.presence[server] = seen{online, now}
+	total := 0
+	for name, p := range s.presence {
+		if p.online == 0 || now.Sub(p.at) > chat.PresenceMemory {
+			delete(s.presence, name)
+			continue
+		}
+		total += p.online
+	}
+	return total, nil
+}

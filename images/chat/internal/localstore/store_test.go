@@ -1,0 +1,93 @@
+package localstore
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"chatapp/chat/internal/chat"
+	"chatapp/chat/internal/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, o storetest.Options) *storetest.Log {
+		dir := t.TempDir()
+		var skew atomic.Int64 // nanoseconds
+		return &storetest.Log{
+			Open: func(t testing.TB) chat.Store {
+				s, err := Open(Options{Dir: dir, Retention: o.Retention, Now: func() time.Time {
+					return time.Now().Add(time.Duration(skew.Load()))
+				}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return s
+			},
+			Advance: func(d time.Duration) { skew.Add(int64(d)) },
+		}
+	})
+}
+
+func TestSecondProcessIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	first, err := Open(Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	if _, err := Open(Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "in use by another process") {
+		t.Errorf("second Open: %v; want a refusal that says why", err)
+	}
+}
+
+func TestClockSetBack(t *testing.T) {
+	var now atomic.Int64
+	now.Store(1_800_000_000_000)
+	s, err := Open(Options{Dir: t.TempDir(), Now: func() time.Time { return time.UnixMilli(now.Load()) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var last chat.ID
+	for i := range 5 {
+		got, err := s.Append(t.Context(), 0, []chat.Draft{{Key: fmt.Sprint(i), Topic: "tea"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got[0].ID.Compare(last) <= 0 {
+			t.Errorf("append %d got %v, not after %v", i, got[0].ID, last)
+		}
+		last = got[0].ID
+		now.Add(-time.Hour.Milliseconds())
+	}
+}
+
+func BenchmarkAppend(b *testing.B) {
+	for _, size := range []int{1, 16, chat.MaxBatch} {
+		b.Run(fmt.Sprintf("batch=%d", size), func(b *testing.B) {
+			s, err := Open(Options{Dir: b.TempDir()})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.Close()
+			drafts := make([]chat.Draft, size)
+			n := 0
+			for b.Loop() {
+				for i := range drafts {
+					n++
+					drafts[i] = chat.Draft{Key: fmt.Sprintf("%032d", n), Topic: "tea", Name: "Ann", Email: "ann@example.org", Content: strings.Repeat("x", 200)}
+				}
+				if _, err := s.Append(b.Context(), 0, drafts); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N*size)/b.Elapsed().Seconds(), "messages/s")
+		})
+	}
+}

@@ -1,0 +1,136 @@
+package server
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"chatapp/chat/internal/chat"
+)
+
+// statusOf says how each code is answered over HTTP.
+var statusOf = map[chat.Code]int{
+	chat.CodeBadFrame:     http.StatusBadRequest,
+	chat.CodeBadMessage:   http.StatusBadRequest,
+	chat.CodeTooLarge:     http.StatusRequestEntityTooLarge,
+	chat.CodeRateLimited:  http.StatusTooManyRequests,
+	chat.CodeUnavailable:  http.StatusServiceUnavailable,
+	chat.CodeUnauthorised: http.StatusUnauthorized,
+	chat.CodeNotFound:     http.StatusNotFound,
+	chat.CodeInternal:     http.StatusInternalServerError,
+}
+
+// fail is the one place that turns errors into answers. What the client
+// cannot mend is logged.
+func (s *Server) fail(w http.ResponseWriter, err error) {
+	e := chat.AsError(err)
+	if e.Code == chat.CodeInternal {
+		s.logger.Error("request failed", "error", e)
+	}
+	writeProblem(w, statusOf[e.Code], e)
+}
+
+// writeProblem writes an error as problem details (RFC 9457).
+func writeProblem(w http.ResponseWriter, status int, e *chat.Error) {
+	problem := struct {
+		Type         string    `json:"type"`
+		Title        string    `json:"title"`
+		Status       int       `json:"status"`
+		Detail       string    `json:"detail"`
+		Code         chat.Code `json:"code"`
+		RetryAfterMs int64     `json:"retry_after_ms,omitzero"`
+	}{"about:blank", http.StatusText(status), status, e.Message, e.Code, e.RetryAfter.Milliseconds()}
+	if e.RetryAfter > 0 && w.Header().Get("Retry-After") == "" {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+	}
+	b, err := json.Marshal(problem)
+	if err != nil {
+		b = []byte(`{}`) // a struct of strings and numbers: cannot be
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(b) // whoever asked is gone
+}
+
+func writeJSON(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // whoever asked is gone
+}
+
+func writeText(w http.ResponseWriter, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write([]byte(text)) // whoever asked is gone
+}
+
+func document(docs fs.FS, name string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		b, err := fs.ReadFile(docs, name)
+		if err != nil {
+			writeProblem(w, http.StatusNotFound, &chat.Error{Code: chat.CodeNotFound, Message: "this build carries no " + name})
+			return
+		}
+		w.Header().Set("Content-Type", "application/yaml")
+		_, _ = w.Write(b) // whoever asked is gone
+	}
+}
+
+// contentSecurityPolicy lets the page load its own files, talk to its own
+// server, and nothing else. Trusted types without any policy forbid every way
+// of turning a string into markup or script.
+const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+	"connect-src 'self'; manifest-src 'self'; font-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; " +
+	"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+
+// headers sets what every answer carries.
+func headers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", contentSecurityPolicy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// sameOrigin refuses posts that a browser makes for another site's page.
+func (s *Server) sameOrigin(next http.Handler) http.Handler {
+	if slices.Contains(s.config.Origins, "*") {
+		return next
+	}
+	protection := http.NewCrossOriginProtection()
+	for _, origin := range s.config.Origins {
+		if err := protection.AddTrustedOrigin(origin); err != nil {
+			s.logger.Error("an allowed origin cannot be used", "origin", origin, "error", err)
+		}
+	}
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, http.StatusForbidden, &chat.Error{Code: chat.CodeUnauthorised, Message: "pages of this origin may not post here"})
+	}))
+	return protection.Handler(next)
+}
+
+// quiet drops what net/http says of single connections: it names addresses.
+type quiet struct{ slog.Handler }
+
+func (q quiet) Handle(ctx context.Context, r slog.Record) error {
+	// "http: panic serving ADDRESS: what and where"
+	if words := strings.SplitN(r.Message, " ", 5); len(words) == 5 && words[1] == "panic" {
+		r.Level, r.Message = slog.LevelError, "a request made the server panic: "+words[4]
+		return q.Handler.Handle(ctx, r)
+	}
+	return nil
+}

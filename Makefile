@@ -1,0 +1,64 @@
+# Chatapp: everything a developer does, one word each. "make help" lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+# Where images go: REGISTRY/OWNER/NAME:TAG
+REGISTRY ?= harbor.pacslab.ca
+OWNER    ?= 123456789
+TAG      ?= latest
+# Namespace of deploy, undeploy and e2e.
+NAMESPACE ?= chatapp
+
+CHAT := images/chat
+WEB  := $(CHAT)/web
+# The version stamp: the commit, so that the same commit gives the same binary.
+VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+
+.PHONY: help
+help: ## list the words
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## the chat at http://localhost:30222 on the embedded log; Ctrl-C drains
+	@CHAT_LISTEN=$${CHAT_LISTEN:-:30222} exec bin/chat
+
+.PHONY: build
+build: bin/chat ## bin/chat, the page embedded
+
+GO_FILES := $(shell find $(CHAT) -path $(WEB)/node_modules -prune -o \( -name '*.go' -o -name '*.lua' -o -name 'go.*' \) -print) $(wildcard $(CHAT)/api/*.yaml)
+WEB_FILES := $(shell find $(WEB) \( -name node_modules -o -name dist -o -name e2e -o -name test-results \) -prune -o -type f -print)
+
+bin/chat: $(GO_FILES) $(WEB)/dist/index.html | go
+	cd $(CHAT) && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o ../../bin/chat ./cmd/chat
+
+$(WEB)/dist/index.html: $(WEB_FILES) $(WEB)/node_modules/.installed
+	cd $(WEB) && npm run --silent build
+	@touch $@
+
+$(WEB)/node_modules/.installed: $(WEB)/package-lock.json | node
+	cd $(WEB) && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+.PHONY: go node
+go:
+	@command -v go >/dev/null || { echo "make: Go 1.26 or later is needed: https://go.dev/doc/install" >&2; exit 1; }
+node:
+	@command -v npm >/dev/null || { echo "make: Node.js 20.19 or later with npm is needed: https://nodejs.org/en/download" >&2; exit 1; }
+
+.PHONY: test
+test: ## every test; installs what it lacks on Debian and Ubuntu
+	@test/run
+
+.PHONY: check
+check: build ## vet, staticcheck, types, linters
+	cd $(CHAT) && test -z "$$(gofmt -l cmd internal api web/embed.go | tee /dev/stderr)" && go vet ./... && go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	cd $(WEB) && npm run --silent check
+
+.PHONY: bench
+bench: build ## benchmarks: encode, broadcast, queue, append
+	cd $(CHAT) && go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: images
+images: ## docker build each folder of images/
+	@for dir in images/*/; do name=$$(basename $$dir); echo "== $$name"; \
+		(cd $$dir && docker build --build-arg VERSION=$(VERSION) -t $(REGISTRY)/$(OWNER)/$$name:$(TAG) .) || exit 1; done

@@ -167,9 +167,10 @@ func openStore(c config, logger *slog.Logger) (chat.Store, string, error) {
 		}
 		return store, "embedded in " + c.data, nil
 	}
+	redisstore.LogClient(logger)
 	store, err := redisstore.Open(redisstore.Options{
 		URL: c.redisURL, Partitions: c.redisPartitions, MinReplicas: c.redisMinReplicas, KeyPrefix: c.redisPrefix,
-		Retention: c.retention, Logger: logger.With("component", "redisstore"),
+		Retention: c.retention, Logger: logger,
 	})
 	if err != nil {
 		return nil, "", fmt.Errorf("--redis-url: %w (%w)", err, errSetting)

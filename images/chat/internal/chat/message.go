@@ -84,9 +84,13 @@ func CleanTopic(topic string) (string, error) {
 	}
 	topic = strings.TrimSpace(topic)
 	if !isLine(topic, MaxTopic) {
-		return "", badMessage(fmt.Sprintf("topic: send 1 to %d characters, none of them control characters", MaxTopic))
+		return "", badTopic()
 	}
 	return topic, nil
+}
+
+func badTopic() error {
+	return badMessage(fmt.Sprintf("topic: send 1 to %d characters, none of them control characters", MaxTopic))
 }
 
 // ValidKey reports whether key is 1 to MaxKey characters of A-Za-z0-9._:-.

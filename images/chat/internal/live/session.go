@@ -71,8 +71,11 @@ func (s *session) run(ctx context.Context) {
 		if err == nil {
 			continue
 		}
-		if isTimeout(err) && !s.greeted {
+		switch {
+		case isTimeout(err) && !s.greeted:
 			s.end(wire.CloseNoHello)
+		case errors.Is(err, websocket.ErrReadLimit):
+			s.end(wire.CloseTooBig) // gorilla has said so already, but not to a length over 63 bits
 		}
 		if !websocket.IsUnexpectedCloseError(err) {
 			s.linger()

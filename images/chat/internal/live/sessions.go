@@ -141,6 +141,14 @@ func (l *Sessions) Accept(w http.ResponseWriter, r *http.Request) (status int, _
 			RetryAfter: retryAfterSeconds * time.Second,
 		}
 	}
+	if !websocket.IsWebSocketUpgrade(r) || r.Header.Get("Sec-Websocket-Version") != "13" {
+		l.release(nil)
+		h := w.Header()
+		h.Set("Connection", "Upgrade")
+		h.Set("Upgrade", "websocket")
+		h.Set("Sec-Websocket-Version", "13")
+		return http.StatusUpgradeRequired, &chat.Error{Code: chat.CodeBadFrame, Message: "open a WebSocket here (RFC 6455, version 13)"}
+	}
 	upgrader := l.upgrader // a copy, for its Error is of this request
 	upgrader.Error = func(_ http.ResponseWriter, _ *http.Request, code int, _ error) { status = code }
 	conn, err := upgrader.Upgrade(w, r, nil)

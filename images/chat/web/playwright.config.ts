@@ -26,6 +26,8 @@ export default defineConfig({
         "--disable-component-update",
         "--disable-sync",
         "--no-first-run",
+        // A plain-http origin that is no secure context, as the node port of a cluster is.
+        "--host-resolver-rules=MAP chat.test 127.0.0.1",
       ],
     },
   },

@@ -81,6 +81,11 @@ export class Cluster {
     await firstMatch(this.#redis, /Ready to accept connections/u, "redis-server");
   }
 
+  /** Ends Redis without a word; its append-only file stays. */
+  stopRedis(): Promise<void> {
+    return end(this.#redis, "SIGKILL");
+  }
+
   pod(index: number): Pod {
     const pod = this.pods[index];
     if (!pod) throw new Error(`there is no pod ${index}`);
@@ -89,7 +94,7 @@ export class Cluster {
 
   async stop(): Promise<void> {
     await Promise.all(this.pods.map((pod) => pod.kill()));
-    await end(this.#redis, "SIGKILL");
+    await this.stopRedis();
     if (this.#folder) await rm(this.#folder, { recursive: true, force: true });
   }
 }

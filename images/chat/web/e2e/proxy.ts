@@ -30,6 +30,11 @@ export class Link {
     if (this.server.readyState === WebSocket.OPEN) this.server.send(JSON.stringify(frame));
   }
 
+  /** Closes the page's half with a close frame; the pod's half follows. */
+  close(code: number): void {
+    this.page.close(code);
+  }
+
   /** Cuts both halves without a close frame. */
   cut(): void {
     this.page.terminate();

@@ -60,23 +60,39 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
   const stretch = bounds(list, window, compare);
   const shown = list.slice(stretch.start, stretch.end);
 
+  /** What stands at the very end; when it changes, who follows the newest is taken along. */
+  const newest = `${list.at(-1)?.id} ${pending.map((entry) => `${entry.key}${entry.failed ? "!" : ""}`).join(" ")}`;
+  const followed = useRef("");
+
   // Read before this render touches the DOM.
+  const fromBottom = scroller.current ? distanceToBottom(scroller.current) : 0;
   if (scroller.current && rows.current && !stuck.current) {
     anchor.current = measureAnchor(scroller.current, rows.current.children);
   }
 
   const settle = (): void => {
-    if (!scroller.current || !rows.current) return;
-    if (stuck.current) scroller.current.scrollTop = scroller.current.scrollHeight;
-    else if (anchor.current) restoreAnchor(scroller.current, rows.current.children, anchor.current);
+    const el = scroller.current;
+    if (!el || !rows.current) return;
+    if (!stuck.current) {
+      if (anchor.current) restoreAnchor(el, rows.current.children, anchor.current);
+    } else {
+      // Nothing new: older rows may have come or gone above, the distance stays.
+      const keep = followed.current === newest ? fromBottom : 0;
+      el.scrollTop = el.scrollHeight - el.clientHeight - keep;
+    }
+    followed.current = newest;
   };
-  const settleNow = useRef(settle);
-  settleNow.current = settle;
 
   const stick = (): void => {
     stuck.current = true;
     setWindow(TAIL);
     setLeft(undefined);
+  };
+  const toNewest = (): void => {
+    followed.current = "";
+    stick();
+    // In case nothing renders: it may be a few px only.
+    if (scroller.current) scroller.current.scrollTop = scroller.current.scrollHeight;
   };
   const unstick = (from: Window): void => {
     stuck.current = false;
@@ -99,10 +115,10 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
   const onScroll = (): void => {
     const el = scroller.current;
     if (!el || !rows.current) return;
-    const near = stretch.end === list.length && distanceToBottom(el) <= STICK_PX;
-    if (near && !stuck.current) stick();
-    else if (!near && stuck.current) unstick(hold(list, stretch));
-    if (!near) anchor.current = measureAnchor(el, rows.current.children);
+    const distance = stretch.end === list.length ? distanceToBottom(el) : Infinity;
+    // One lets go early and takes hold late: nothing jumps because one comes near.
+    if (distance <= 1 && !stuck.current) stick();
+    else if (distance > STICK_PX && stuck.current) unstick(hold(list, stretch));
     reach();
   };
 
@@ -136,7 +152,12 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
     anchor.current = { id: first.id, offset: height / 4 };
   }, [state.epoch, list]);
 
-  useLayoutEffect(settle);
+  useLayoutEffect(() => {
+    // Something new while the end was in sight: go along with it from now on.
+    const near = opened.current && !stuck.current && followed.current !== newest && fromBottom <= STICK_PX;
+    if (near && stretch.end === list.length && left) stick();
+    settle();
+  });
 
   const attentive = reading.attentive.value;
   useEffect(() => {
@@ -161,7 +182,9 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
   }, [list]);
 
   useEffect(() => {
-    const observer = new ResizeObserver(() => settleNow.current());
+    const observer = new ResizeObserver(() => {
+      if (scroller.current && stuck.current) scroller.current.scrollTop = scroller.current.scrollHeight;
+    });
     if (scroller.current) observer.observe(scroller.current);
     return () => observer.disconnect();
   }, []);
@@ -172,7 +195,7 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
     if (asked === askedBefore.current) return;
     askedBefore.current = asked;
     setDivider(undefined);
-    stick();
+    toNewest();
   }, [asked]);
 
   const onKeyDown = (event: KeyboardEvent): void => {
@@ -244,7 +267,7 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
           type="button"
           class={newCount > 0 ? "newest fresh" : "newest"}
           onClick={() => {
-            stick();
+            toNewest();
             focusMessage();
           }}
         >

@@ -8,7 +8,10 @@ export const STICK_PX = 100;
 
 export interface Anchor {
   readonly id: string;
-  /** Distance of the row's top from the top of the visible part. */
+  /**
+   * Distance of the row's bottom from the top of the visible part. The bottom, because a row can
+   * lose the heading above it when older ones arrive: what is read stands below that.
+   */
   readonly offset: number;
 }
 
@@ -28,14 +31,14 @@ export function measureAnchor(scroller: HTMLElement, rows: HTMLCollection): Anch
   }
   const row = rows[low] as HTMLElement | undefined;
   const id = row?.dataset["id"];
-  return row && id ? { id, offset: row.getBoundingClientRect().top - top } : undefined;
+  return row && id ? { id, offset: row.getBoundingClientRect().bottom - top } : undefined;
 }
 
-/** Scrolls so that the anchor's row stands where it stood. Does nothing when the row is gone. */
+/** Scrolls so that the anchor's row ends where it ended. Does nothing when the row is gone. */
 export function restoreAnchor(scroller: HTMLElement, rows: HTMLCollection, anchor: Anchor): void {
   const row = findRow(rows, anchor.id);
   if (!row) return;
-  const offset = row.getBoundingClientRect().top - scroller.getBoundingClientRect().top;
+  const offset = row.getBoundingClientRect().bottom - scroller.getBoundingClientRect().top;
   if (offset !== anchor.offset) scroller.scrollTop += offset - anchor.offset;
 }
 

@@ -34,14 +34,16 @@ def series_table(series: Series) -> list[dict[str, float]]:
             "second": second,
             "users": round(slot.gauges.get("users", 0.0), 1),
             "sockets": round(slot.gauges.get("sockets", 0.0), 1),
+            "posts_in_flight": round(slot.gauges.get("posts_in_flight", 0.0), 4),
             "posts_per_s": slot.counters.get("posts", 0) / width,
             "acks_per_s": slot.counters.get("acks", 0) / width,
             "deliveries_per_s": slot.counters.get("deliveries", 0) / width,
+            "ramp": int(any(name.endswith("_ramp") for name in slot.rows)),
             "failures": sum(n for name, n in slot.counters.items() if name.startswith("fail ")),
             "worker_cpu_percent_sum": round(slot.gauges.get("cpu", 0.0), 1),
         }
         for name in _SERIES_ROWS:
-            histogram = slot.rows.get(name)
+            histogram = slot.rows.get(name) or slot.rows.get(f"{name}_ramp")
             if histogram is None or not histogram.count:
                 continue
             for percent in _SERIES_PERCENTILES:

@@ -56,6 +56,9 @@ class Bench(Protocol):
     def failure(self, row: str, text: str) -> None:
         """Something failed; ``text`` groups equal failures."""
 
+    def in_flight(self, change: int) -> None:
+        """So many more posts (or fewer) are due and not answered."""
+
     def target(self, rng: random.Random, failed: str | None = None) -> str:
         """A base URL to connect to, another than ``failed`` where there is one."""
 
@@ -153,6 +156,7 @@ class ChatClient:
         """A post is due: at ``intended`` (µs), in ``topic``. False when the outbox is full."""
         if self.outbox.qsize() >= OUTBOX_LIMIT:
             return False
+        self.bench.in_flight(1)
         self.outbox.put((topic, intended))
         return True
 
@@ -375,6 +379,7 @@ class ChatClient:
             topic, intended = self.outbox.get()
             self._posting = True
             self._post(topic, intended)
+            self.bench.in_flight(-1)
             self._posting = False
 
     def _post(self, topic: str, intended: int) -> None:

@@ -25,6 +25,7 @@ from chatload.gates import Evidence, Gate
 from chatload.ledger import Book, Counts, StreamKey, Verdict, merge_books, pack_books, unpack_books
 from chatload.options import Options
 from chatload.timing import ROWS, Series, Slot
+from chatload.worker import SETTLE_IN
 
 log = logging.getLogger("chatload.master")
 
@@ -46,6 +47,8 @@ class Run:
         self.host = host
         self.started = time.time()
         self.ended: float | None = None
+        #: When the ramp-up was over and figures began to count; None before.
+        self.measured_from: float | None = None
         #: "running", "draining" or "finished".
         self.state = "running"
         self.series = Series()
@@ -115,14 +118,30 @@ class Run:
             return self.state
         return {EXIT_CLEAN: "clean", EXIT_BROKEN: "BROKEN", EXIT_INVALID: "INVALID"}[self.exit_code]
 
+    def _end(self) -> float:
+        """When the load ended; now while it is on."""
+        return self.ended or time.time()
+
     def summary(self) -> dict[str, Any]:
         """Everything worth keeping but the series: what ``summary.json`` and the Chat tab hold."""
         total = self.series.total
-        seconds = max(1e-9, (self.ended or time.time()) - self.started)
+        seconds = max(1e-9, self._end() - self.started)
         current = self.judge() if self.state != "finished" else self.gates
         counts = asdict(self.counts())
         rows = {name: total.rows[name].summary_ms() for name in ROWS if name in total.rows}
         deliveries = total.counters.get("deliveries", 0)
+        measured = max(1e-9, self._end() - (self.measured_from or self.started))
+        shown = sum(
+            total.rows[name].count for name in ("deliver", "echo", "catch_up") if name in total.rows
+        )
+        acked = total.rows["ack"].count if "ack" in total.rows else 0
+        steady = [
+            slot.gauges.get("posts_in_flight", 0.0)
+            for second, slot in self.series.items()
+            if self.measured_from is not None
+            and self.measured_from <= self.started + second
+            and second + self.series.width <= self._end() - self.started
+        ]
         cpu = sum(report["evidence"]["cpu_seconds"] for report in self.reports.values())
         return {
             "run": self.name,
@@ -132,16 +151,20 @@ class Run:
             "exit_code": self.exit_code if self.state == "finished" else None,
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
             "seconds": round(seconds, 3),
+            "measured_seconds": round(measured, 3) if self.measured_from else 0.0,
             "host": self.host,
             "workers": self.workers,
             "rate": self.rate,
-            "options": asdict(self.options),
+            # Where the artefacts lie is this machine's business, not the run's.
+            "options": {k: v for k, v in asdict(self.options).items() if k != "artefacts"},
             "ledger": self.verdict.packed() if self.verdict else counts,
             "rows_ms": rows,
             "throughput": {
-                "posts_per_s": round(total.counters.get("acks", 0) / seconds, 2),
-                "deliveries_per_s": round(deliveries / seconds, 2),
+                "posts_per_s": round(acked / measured, 2),
+                "deliveries_per_s": round(shown / measured, 2),
             },
+            # Mean number of posts due and not answered, for Little's law.
+            "posts_in_flight": round(sum(steady) / len(steady), 4) if steady else None,
             "worker_cpu_us_per_delivery": round(cpu * 1e6 / deliveries, 1) if deliveries else None,
             "failures": {
                 name.removeprefix("fail "): number
@@ -186,6 +209,7 @@ class Master:
         environment.events.test_start.add_listener(self._on_test_start)
         environment.events.test_stopping.add_listener(self._on_test_stopping)
         environment.events.worker_connect.add_listener(self._on_worker_connect)
+        environment.events.spawning_complete.add_listener(self._on_spawned)
 
     # -- the start -------------------------------------------------------------------------------
 
@@ -233,6 +257,12 @@ class Master:
             self.run.workers += 1
             self.note("a worker joined")
             gevent.spawn(self._send_start, client_id)
+
+    def _on_spawned(self, **_: Any) -> None:
+        """All users are started: figures count from here on, as they do at the workers."""
+        if self.run is not None and self.run.measured_from is None:
+            self.run.measured_from = time.time() + SETTLE_IN
+            self.note("ramp-up over")
 
     def set_rate(self, rate: float) -> None:
         """A new rate of posts, over all workers: a stage began."""

@@ -12,6 +12,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+#: Name of the environment variable that holds a run's stages, as JSON.
+VARIABLE = "CHATLOAD_STAGES"
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:

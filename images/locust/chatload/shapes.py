@@ -11,10 +11,7 @@ import os
 from locust import LoadTestShape
 
 from chatload.master import Master
-from chatload.schedule import parse_stages, stage_at
-
-#: Name of the environment variable that holds the stages.
-VARIABLE = "CHATLOAD_STAGES"
+from chatload.schedule import VARIABLE, parse_stages, stage_at
 
 
 def stages_wanted() -> bool:
@@ -29,12 +26,13 @@ class Stages(LoadTestShape):
     abstract = True
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.stages = parse_stages(os.environ[VARIABLE])
 
     def tick(self) -> tuple[int, float] | None:
         """Users and spawn rate now; None when the last stage is over. Called once a second."""
-        stage = stage_at(self.stages, self.get_run_time())
+        elapsed: float = self.get_run_time()  # type: ignore[no-untyped-call]
+        stage = stage_at(self.stages, elapsed)
         if stage is None:
             return None
         runner = self.runner

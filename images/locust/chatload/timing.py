@@ -28,6 +28,12 @@ ROWS = (
     "resume",
     "schedule_lag",
     "loop_lag",
+    # What the ramp-up showed: kept apart, because starting users keeps the workers busy.
+    "deliver_ramp",
+    "ack_ramp",
+    "echo_ramp",
+    "schedule_lag_ramp",
+    "loop_lag_ramp",
 )
 #: Percentiles that tables name.
 PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)

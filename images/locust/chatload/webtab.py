@@ -54,14 +54,9 @@ def add_chat_tab(environment: Environment, web_ui: Any) -> None:
     def data() -> Response:
         """The present run: summary and series."""
         run = master.run
-        body = (
-            {"summary": None, "series": []}
-            if run is None
-            else {
-                "summary": run.summary(),
-                "series": series_table(run.series),
-            }
-        )
+        body: dict[str, Any] = {"summary": None, "series": []}
+        if run is not None:
+            body = {"summary": run.summary(), "series": series_table(run.series)}
         return Response(json.dumps(body), mimetype="application/json")
 
     @pages.route("/chat/<name>")

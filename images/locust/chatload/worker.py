@@ -51,6 +51,11 @@ CLOCK_EVERY = 2.0
 CPU_WINDOW = 5
 #: Seconds without any delivery after which waiting on looks pointless, and the drain gives up.
 QUIET = 5.0
+#: Seconds after the last user was started until the ramp-up counts as over: pages still load.
+SETTLE_IN = 2.0
+#: Rows that the ramp-up would spoil: starting users keeps a worker busy, so what they show then
+#: is kept apart (``…_ramp``), out of the gates and of the figures.
+MEASURED = ("ack", "deliver", "echo", "loop_lag", "schedule_lag")
 #: Rows that are shown in Locust's own tables. The others are for the gates.
 SHOWN = ("page", "connect", "history", "ack", "deliver", "echo", "catch_up", "resume")
 
@@ -72,6 +77,8 @@ class Worker:
         self.offset = Offset()
         #: Whether posting has stopped for good.
         self.draining = False
+        #: Whether users are still being started for the first time in this run.
+        self.ramping = True
         self._slot = Slot()
         self._targets: list[str] = []
         #: Lab's clock, µs, at the start of the run.
@@ -90,6 +97,8 @@ class Worker:
         self._cpu_last = (0.0, 0.0)
         self._cpu_begin = 0.0
         self._dropped = 0
+        #: Posts due and not answered: how many, since when (µs), and the area under them.
+        self._flight, self._flight_since, self._flight_area = 0, 0, 0
         self._greenlets: list[gevent.Greenlet[..., Any]] = []
         runner = environment.runner
         assert runner is not None
@@ -102,6 +111,7 @@ class Worker:
             ("chat_settle", self._on_settle),
         ):
             runner.register_message(name, handler)
+        environment.events.spawning_complete.add_listener(self._on_spawned)
 
     # -- for users and clients -------------------------------------------------------------------
 
@@ -136,6 +146,13 @@ class Worker:
             exception=RuntimeError(text),
             context={},
         )
+
+    def in_flight(self, change: int) -> None:
+        """So many more posts (or fewer) are due and not answered: for Little's law."""
+        now = now_us()
+        self._flight_area += self._flight * (now - self._flight_since)
+        self._flight += change
+        self._flight_since = now
 
     def target(self, rng: random.Random, failed: str | None = None) -> str:
         """A base URL to connect to, another than ``failed`` where there is one."""
@@ -190,9 +207,10 @@ class Worker:
         self.options = settings.parse(data["options"])
         self.ledger = Ledger(data["run"])
         self.clients, self.posters = [], []
-        self.draining = False
+        self.draining, self.ramping = False, True
         self._slot, self._lag, self._schedule_lag = Slot(), Histogram(), Histogram()
         self._made = self._dropped = 0
+        self._flight, self._flight_since, self._flight_area = 0, now_us(), 0
         self._workers = max(1, int(data["workers"]))
         self._rng = random.Random(f"{self.options.seed}/{self.index}/schedule")
         if data["boot"] and data["boot"] == boot_id():
@@ -212,6 +230,18 @@ class Worker:
             gevent.spawn(self._watch_clock),
             gevent.spawn(self._post_on_schedule),
         ]
+
+    def _on_spawned(self, **_: Any) -> None:
+        """All users are started (Locust says so after each stage; the first time counts)."""
+        if self.ramping:
+            self._greenlets.append(gevent.spawn_later(SETTLE_IN, self._ramp_over))
+
+    def _ramp_over(self) -> None:
+        """From here on, figures count."""
+        if self.ramping:
+            self._report()
+            self._cpu.clear()
+            self.ramping = False
 
     def _on_rate(self, environment: Environment, msg: Any, **_: Any) -> None:
         """The stage changed: a new rate."""
@@ -250,9 +280,18 @@ class Worker:
         slot, self._slot = self._slot, Slot()
         second = (self.now() - self._start) // 1_000_000
         pods = Counter(client.server for client in self.clients if client.connected.is_set())
+        wall = time.monotonic() - self._cpu_last[1]
         cpu = self._measure_cpu()
+        self.in_flight(0)
+        slot.gauges["posts_in_flight"] = self._flight_area / 1e6 / max(1e-6, wall)
+        self._flight_area = 0
         slot.gauges["sockets"] = float(sum(pods.values()))
         slot.gauges["cpu"] = cpu
+        if self.ramping:
+            slot.rows = {
+                f"{name}_ramp" if name in MEASURED else name: histogram
+                for name, histogram in slot.rows.items()
+            }
         show_in_locust(self.environment, slot)
         counts = self.ledger.counts
         counts.sent = sum(book.sent for book in self.ledger.books.values())
@@ -277,7 +316,7 @@ class Worker:
         spent = 100.0 * (used - self._cpu_last[0]) / max(1e-6, wall - self._cpu_last[1])
         self._cpu_last = (used, wall)
         self._cpu.append(spent)
-        if len(self._cpu) == CPU_WINDOW and not self.draining:
+        if len(self._cpu) == CPU_WINDOW and not (self.draining or self.ramping):
             self._cpu_highest = max(self._cpu_highest, sum(self._cpu) / CPU_WINDOW)
         return spent
 
@@ -299,7 +338,8 @@ class Worker:
             before = time.monotonic()
             gevent.sleep(LAG_EVERY)
             late = int((time.monotonic() - before - LAG_EVERY) * 1e6)
-            self._lag.record(late)
+            if not self.ramping:
+                self._lag.record(late)
             self.record("loop_lag", late)
 
     def _watch_clock(self) -> None:
@@ -317,7 +357,8 @@ class Worker:
             now = time.monotonic()
             for instant in self._arrivals.due(now):
                 late = int((now - instant) * 1e6)
-                self._schedule_lag.record(late)
+                if not self.ramping:
+                    self._schedule_lag.record(late)
                 self.record("schedule_lag", late)
                 self._assign(self.now() - late)
 

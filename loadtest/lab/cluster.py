@@ -1,0 +1,117 @@
+"""A scenario against the current Kubernetes context: the headless Job, and its results brought out.
+
+Needs ``kubectl``. Names no namespace: the context's is used. The Job (``loadtest/job.yaml``) runs a
+master and its workers in one pod and, when done, prints its artefacts as text into its log, so that
+nothing has to be mounted or copied out of a pod that has ended.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import subprocess
+import tarfile
+import time
+from pathlib import Path
+
+import yaml
+
+from chatload.bundle import BEGIN, END
+from chatload.schedule import VARIABLE
+from lab.experiment import say
+from lab.local import LabError
+from lab.scenario import Scenario
+
+#: The Job's file; its container's arguments and environment are filled in here.
+JOB = Path(__file__).resolve().parent.parent / "job.yaml"
+#: Seconds beyond load and drain for the Job's pod to be scheduled and to start.
+PATIENCE = 240.0
+
+
+def kubectl(*arguments: str, stdin: str | None = None, check: bool = True) -> str:
+    """kubectl's standard output. Raises LabError with its complaint."""
+    try:
+        done = subprocess.run(
+            ["kubectl", *arguments], input=stdin, capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        raise LabError(f"kubectl cannot be run: {error}") from error
+    if check and done.returncode:
+        raise LabError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def job_for(scenario: Scenario) -> dict[str, object]:
+    """The Job of a scenario."""
+    job = yaml.safe_load(JOB.read_text(encoding="utf-8"))
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    arguments = ["--processes", str(scenario.workers)]
+    if not scenario.stages:
+        arguments += ["-u", str(scenario.users), "-r", str(scenario.spawn_rate)]
+        arguments += ["-t", f"{scenario.seconds:g}s"]
+    for name, value in scenario.options.items():
+        arguments += ["--" + name.replace("_", "-"), str(value).lower()]
+    container["args"] = [*container["args"], *arguments]
+    if scenario.stages:
+        stages = {"name": VARIABLE, "value": json.dumps(scenario.stages)}
+        container.setdefault("env", []).append(stages)
+    return dict(job)
+
+
+def run_cluster(scenario: Scenario, folder: Path) -> int:
+    """Run the Job and unpack its artefacts into ``folder``. Returns Locust's exit code.
+
+    The chat is scaled to the scenario's replicas, and back afterwards.
+    """
+    if scenario.faults:
+        raise LabError("faults are for --where local; on a cluster, use the fault tests")
+    job = job_for(scenario)
+    name = str(job["metadata"]["name"])  # type: ignore[index]
+    before = kubectl("get", "deployment", "chat", "-o", "jsonpath={.spec.replicas}")
+    kubectl("delete", "job", name, "--ignore-not-found", "--wait=true")
+    kubectl("scale", "deployment", "chat", f"--replicas={scenario.replicas}")
+    try:
+        kubectl("rollout", "status", "deployment", "chat", "--timeout=180s")
+        kubectl("apply", "-f", "-", stdin=yaml.safe_dump(job))
+        wait_for_end(name, scenario)
+        log = kubectl("logs", f"job/{name}", "--tail=-1")
+    except KeyboardInterrupt:
+        # Deleting the Job would lose its log: stop it, take what it says, then go.
+        say("interrupted: asking the Job to end")
+        pod = kubectl("get", "pod", "-l", f"job-name={name}", "-o", "name").strip()
+        log = ""
+        if pod:
+            kubectl("exec", pod, "--", "kill", "-TERM", "1", check=False)
+            wait_for_end(name, scenario)
+            log = kubectl("logs", f"job/{name}", "--tail=-1")
+    finally:
+        kubectl("scale", "deployment", "chat", f"--replicas={before}", check=False)
+    unpack(log, folder)
+    kubectl("delete", "job", name, "--wait=false", check=False)
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    return int(summary["exit_code"] if summary["exit_code"] is not None else 4)
+
+
+def wait_for_end(name: str, scenario: Scenario) -> None:
+    """Until the Job has succeeded or failed; a line of progress every 10 s."""
+    deadline = time.monotonic() + scenario.duration + 60 + PATIENCE
+    while time.monotonic() < deadline:
+        status = json.loads(kubectl("get", "job", name, "-o", "json")).get("status", {})
+        if status.get("succeeded") or status.get("failed"):
+            return
+        lines = kubectl("logs", f"job/{name}", "--tail=1", check=False).strip()
+        say(f"  {lines[:120] or 'the pod is not running yet'}")
+        time.sleep(10)
+    raise LabError(f"job {name} did not end in time; see kubectl describe job {name}")
+
+
+def unpack(log: str, folder: Path) -> None:
+    """The artefacts from a Job's log."""
+    start, end = log.rfind(BEGIN), log.rfind(END)
+    if start < 0 or end < start:
+        raise LabError("the Job's log holds no artefacts:\n" + "\n".join(log.splitlines()[-15:]))
+    body = base64.b64decode("".join(log[start + len(BEGIN) : end].split()))
+    folder.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as archive:
+        archive.extractall(folder, filter="data")

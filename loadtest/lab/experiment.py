@@ -1,0 +1,212 @@
+"""One run from start to results folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from lab import charts, report
+from lab.faults import Faults
+from lab.local import ROOT, LabError, Local, chat_binary
+from lab.samples import Sampler
+from lab.scenario import Scenario
+
+#: Exit code of a run that was interrupted but left its partial results.
+EXIT_INTERRUPTED = 130
+#: Seconds beyond load and drain after which the master is given up.
+PATIENCE = 60.0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """A run's exit code (that of Locust's master), its folder and its summary."""
+
+    exit_code: int
+    folder: Path
+    summary: dict[str, Any]
+
+
+def machine() -> dict[str, str]:
+    """What the run was made on; no names, no addresses."""
+    memory = ""
+    with Path("/proc/meminfo").open() as file:
+        memory = f"{int(file.readline().split()[1]) // 1_000_000} GB"
+    model = next(
+        (
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    return {
+        "cores": f"{os.cpu_count()} ({model})",
+        "memory": memory,
+        "kernel": platform.release(),
+        "load average at the start": f"{os.getloadavg()[0]:.2f}",
+    }
+
+
+def output_of(command: list[str]) -> str:
+    """The first line that a command prints; empty when it cannot."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=20, check=False, cwd=ROOT
+        )
+    except OSError:
+        return ""
+    return next(iter((done.stdout + done.stderr).splitlines()), "")
+
+
+def provenance(scenario: Scenario, command: str) -> dict[str, Any]:
+    """Everything needed to make a run again."""
+    return {
+        "command": command,
+        "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "commit": output_of(["git", "rev-parse", "--short", "HEAD"]) or "unknown",
+        "seed": scenario.options.get("seed", 1),
+        "scenario": scenario.packed(),
+        "versions": {
+            "chat": output_of([str(chat_binary()), "--version"]),
+            "redis": " ".join(output_of(["redis-server", "--version"]).split()[:3]),
+            "locust": version("locust"),
+            "locust-plugins": version("locust-plugins"),
+            "websocket-client": version("websocket-client"),
+            "python": platform.python_version(),
+        },
+        "machine": machine(),
+    }
+
+
+def say(text: str) -> None:
+    """A line of progress."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """The summary as it is now; empty while there is none."""
+    try:
+        found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    assert isinstance(found, dict)
+    return found
+
+
+def progress(summary: dict[str, Any], scenario: Scenario) -> str:
+    """One line about a running load."""
+    rows, ledger = summary.get("rows_ms", {}), summary.get("ledger", {})
+    deliver = rows.get("deliver") or rows.get("deliver_ramp") or {}
+    return (
+        f"  {summary.get('state', 'starting'):9} {summary.get('seconds', 0):6.0f} of "
+        f"{scenario.duration:.0f} s  sent {ledger.get('sent', 0):,}  delivered "
+        f"{ledger.get('delivered', 0):,}  deliver p99 {deliver.get('p99', 0)} ms  failures "
+        f"{sum(summary.get('failures', {}).values()):,}"
+    )
+
+
+def run_local(scenario: Scenario, folder: Path, command: str, *, quiet: bool = False) -> Outcome:
+    """Run a scenario on this machine. A Ctrl-C ends the load early and keeps what there is.
+
+    Raises LabError when something did not start.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise LabError(f"{folder} is not empty: results are never overwritten; give another --out")
+    made_of = provenance(scenario, command)
+    interrupted = False
+    with Local(scenario, folder) as local:
+        local.start_load()
+        assert local.master is not None
+        begin = wait_for_start(local)
+        sampler = Sampler(local.metrics, local.redis_port, begin)
+        faults = Faults(local, scenario.faults, begin)
+        sampler.start()
+        faults.start()
+        try:
+            watch(local, folder, scenario, quiet=quiet)
+        except KeyboardInterrupt:
+            interrupted = True
+            say("interrupted: ending the load, keeping what there is (again to give up)")
+            local.master.end(patience=2 * float(scenario.options.get("drain_timeout", 30)) + 20)
+        finally:
+            faults.stop()
+            sampler.stop()
+        code = local.master.child.returncode if local.master.child else -1
+        if not (folder / "summary.json").is_file():
+            raise LabError(f"the load left no summary:\n{local.master.tail()}")
+        if code not in (0, 3, 4):
+            say(f"locust's master ended with {code}:\n{local.master.tail()}")
+    summary = finish(folder, made_of, sampler, faults.done)
+    return Outcome(EXIT_INTERRUPTED if interrupted and code == 0 else code, folder, summary)
+
+
+def wait_for_start(local: Local) -> float:
+    """Until Locust's master has begun the run; the instant, in monotonic seconds."""
+    deadline = time.monotonic() + PATIENCE
+    master = local.master
+    assert master is not None
+    while time.monotonic() < deadline and master.running:
+        if "chatload.master: run " in master.output.read_text(errors="replace"):
+            return time.monotonic()
+        time.sleep(0.05)
+    raise LabError(f"the load did not start:\n{master.tail()}")
+
+
+def watch(local: Local, folder: Path, scenario: Scenario, *, quiet: bool) -> None:
+    """Wait for the master to end; a line of progress every 5 s. Raises LabError when it hangs."""
+    drain = float(scenario.options.get("drain_timeout", 30))
+    deadline = time.monotonic() + scenario.duration + 2 * drain + PATIENCE
+    said = time.monotonic()
+    master = local.master
+    assert master is not None
+    while master.running:
+        if time.monotonic() > deadline:
+            raise LabError(f"the load did not end in time:\n{master.tail()}")
+        if not quiet and time.monotonic() - said > 5:
+            said = time.monotonic()
+            say(progress(read_summary(folder), scenario))
+        time.sleep(0.1)
+
+
+def finish(
+    folder: Path, made_of: dict[str, Any], sampler: Sampler, faults: list[tuple[float, str]]
+) -> dict[str, Any]:
+    """Add cost and provenance to the summary, draw the charts, write the README."""
+    summary = read_summary(folder)
+    sampler.write(folder / "samples.csv")
+    deliveries = summary["counters"].get("deliveries", 0)
+    posts = summary["counters"].get("acks", 0)
+    pods = sum(s for name, s in sampler.cpu_seconds.items() if name.startswith("pod"))
+    summary["cost"] = {
+        "worker_cpu_us_per_delivery": summary["worker_cpu_us_per_delivery"],
+        "chat_cpu_us_per_delivery": round(pods * 1e6 / deliveries, 2) if deliveries else None,
+        "redis_cpu_us_per_post": round(sampler.cpu_seconds.get("redis", 0.0) * 1e6 / posts, 1)
+        if posts
+        else None,
+    }
+    summary["faults"] = faults
+    (folder / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    (folder / "provenance.json").write_text(json.dumps(made_of, indent=1) + "\n", encoding="utf-8")
+    report.run_readme(folder, summary, made_of, charts.run_charts(folder, summary))
+    return summary
+
+
+def again(folder: Path) -> None:
+    """Draw the charts and write the README of a folder anew, from its files."""
+    summary = read_summary(folder)
+    made_of = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    report.run_readme(folder, summary, made_of, charts.run_charts(folder, summary))
+
+
+def discard(folder: Path) -> None:
+    """Remove a results folder that this process made (capacity steps that only passed by)."""
+    shutil.rmtree(folder, ignore_errors=True)

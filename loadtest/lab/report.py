@@ -1,0 +1,135 @@
+"""The README of a results folder: what was run, what it is worth, what it shows, how to repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+#: Ledger words in the order of the table.
+WORDS = (
+    "sent",
+    "acknowledged",
+    "owed",
+    "delivered",
+    "lost",
+    "duplicated",
+    "reordered",
+    "recovered",
+    "unexpected",
+    "indeterminate",
+    "gaps",
+)
+
+
+def markdown_table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table; numbers to the right."""
+    lines = ["| " + " | ".join(titles) + " |", "|" + " --- |" + " ---: |" * (len(titles) - 1)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def verdict_sentence(summary: Mapping[str, Any]) -> str:
+    """What the run is worth, in a sentence."""
+    return {
+        "clean": "**Clean and valid**: every acknowledged message arrived exactly once, in order.",
+        "BROKEN": "**BROKEN**: the ledger found losses, duplicates, disorder or strangers.",
+        "INVALID": "**INVALID**: a gate did not hold, so the latencies below are worth nothing.",
+    }.get(str(summary.get("outcome")), f"**{summary.get('outcome')}**: the run did not finish.")
+
+
+def provenance_lines(provenance: Mapping[str, Any]) -> list[str]:
+    """How to repeat it, and on what it was made."""
+    lines = [
+        "## How it was made",
+        "",
+        "```sh",
+        str(provenance["command"]),
+        "```",
+        "",
+        f"Seed {provenance['seed']}; {provenance['when']}; commit {provenance['commit']}.",
+        "",
+    ]
+    rows = [[name, value] for name, value in provenance["versions"].items()]
+    rows += [[name, value] for name, value in provenance["machine"].items()]
+    return [*lines, markdown_table(["what", "value"], rows), ""]
+
+
+def run_readme(
+    folder: Path,
+    summary: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    charts: Sequence[str],
+) -> None:
+    """Write ``README.md`` of one run."""
+    scenario = provenance["scenario"]
+    ledger = summary["ledger"]
+    rows = summary["rows_ms"]
+    figures = ("count", "mean", "p50", "p95", "p99", "p99.9", "max")
+    lines = [
+        f"# {scenario['name']}: {scenario['users']} users, {scenario['replicas']} pods",
+        "",
+        scenario["about"],
+        "",
+        verdict_sentence(summary),
+        "",
+        *[f"- {text}" for text in summary["invalid_because"]],
+        "",
+        "## Delivery ledger",
+        "",
+        markdown_table(["what", "count"], [[w, f"{ledger[w]:,}"] for w in WORDS if w in ledger]),
+        "",
+        "## What people felt, ms",
+        "",
+        markdown_table(
+            ["row", *figures],
+            [[name, *(row.get(f, "") for f in figures)] for name, row in rows.items()],
+        ),
+        "",
+        f"Posts/s {summary['throughput']['posts_per_s']}, deliveries/s "
+        f"{summary['throughput']['deliveries_per_s']}, over {summary['measured_seconds']} s after "
+        "the ramp-up.",
+        "",
+        "## What it cost",
+        "",
+        markdown_table(
+            ["what", "value"],
+            [[name.replace("_", " "), value] for name, value in summary.get("cost", {}).items()],
+        ),
+        "",
+        "## Validity gates",
+        "",
+        markdown_table(
+            ["gate", "value", "limit", "held"],
+            [
+                [
+                    g["name"],
+                    f"{g['value']:g} {g['unit']}",
+                    f"{g['limit']:g} {g['unit']}",
+                    "yes" if g["passed"] else "**NO**",
+                ]
+                for g in summary["gates"]
+            ],
+        ),
+        "",
+    ]
+    if summary["failures"]:
+        lines += [
+            "## Failures",
+            "",
+            markdown_table(["what", "count"], [[k, v] for k, v in summary["failures"].items()]),
+            "",
+        ]
+    if summary.get("faults"):
+        lines += ["Done on purpose: " + "; ".join(f"{t} s {w}" for t, w in summary["faults"]), ""]
+    for name in charts:
+        lines += [f"![{name.removesuffix('.png')}]({name})", ""]
+    lines += provenance_lines(provenance)
+    lines += [
+        "Files: `summary.json` (everything), `series.csv` (per second), `histograms.csv` (every "
+        "bucket), `rows.csv`, `ledger.csv`, `gates.csv`, `failures.csv`, `pods.csv`, "
+        "`workers.csv`, `samples.csv` (CPU and memory), `report.html`, and Locust's own "
+        "`locust*.csv` and `locust.html`.",
+        "",
+    ]
+    (folder / "README.md").write_text("\n".join(lines), encoding="utf-8")

@@ -1,11 +1,14 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -18,8 +21,8 @@ const (
 	// takes a millisecond; one that takes longer is on its way out.
 	replicaWait = time.Second
 	// answerMargin is what must be left of a deadline, after the wait, for
-	// the answer to come back.
-	answerMargin = 50 * time.Millisecond
+	// the answer to come back; on a loaded machine, too.
+	answerMargin = 150 * time.Millisecond
 )
 
 // digest names a key in the keys hashes: of fixed size, and shorter than most
@@ -41,61 +44,93 @@ func (s *Store) Append(ctx context.Context, part int, drafts []chat.Draft) ([]ch
 		return nil, fmt.Errorf("append: %w", err)
 	}
 	p := s.parts[part]
-	b := newBatch(drafts, s.stepArgs())
-	var got []chat.Appended
+	b := newBatch(drafts, p.n)
 	err := s.try(ctx, s.cmd, &p.away, p.keys.log, func(ctx context.Context, c *redis.Client) error {
-		fence, _ := p.fenceArgs()
-		copy(b.args, fence[:])
-		reply, err := s.runAppend(ctx, c, p.keys.all, b.args)
-		if err != nil {
-			return err
+		// Once, as a rule; again without the keys that turn out to be known.
+		for len(b.open) > 0 {
+			reply, err := s.runAppend(ctx, c, p.keys.all, b.args(p.fenceArgs(), s.stepArgs()))
+			if err != nil {
+				return err
+			}
+			if err := s.appended(p, b, reply); err != nil {
+				return err
+			}
 		}
-		got, err = s.appended(p, b, reply)
-		return err
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("append: %w", err)
 	}
-	return got, nil
+	return b.results(), nil
 }
 
-// batch is the drafts as lua/append.lua takes them.
+// batch is an append under way.
 type batch struct {
-	args  []any
-	first []int // for each draft, the place in the script's batch
-	again []bool
-	n     int
+	drafts []chat.Draft
+	open   []int // of drafts: those that the log has not answered for
+	first  []int // of each draft: itself, or the earlier one with its key
+	done   []chat.Appended
+	part   uint8
 }
 
-func newBatch(drafts []chat.Draft, steps [3]any) *batch {
-	b := &batch{first: make([]int, len(drafts)), again: make([]bool, len(drafts))}
-	places := make(map[string]int, len(drafts))
-	topics := make(map[string]int)
-	var names, digests, records []any
-	bytes := 0
+func newBatch(drafts []chat.Draft, part int) *batch {
+	b := &batch{
+		drafts: drafts, part: uint8(part),
+		open: make([]int, 0, len(drafts)), first: make([]int, len(drafts)), done: make([]chat.Appended, len(drafts)),
+	}
+	seen := make(map[string]int, len(drafts))
 	for i, d := range drafts {
-		if at, ok := places[d.Key]; ok { // twice in one batch
-			b.first[i], b.again[i] = at, true
-			continue
+		at, again := seen[d.Key]
+		if !again {
+			at = i
+			seen[d.Key] = i
+			b.open = append(b.open, i)
 		}
-		b.first[i], places[d.Key] = b.n, b.n
-		b.n++
+		b.first[i] = at
+	}
+	return b
+}
+
+// args is what is open as lua/append.lua takes it.
+func (b *batch) args(fence [4]any, steps [3]any) []any {
+	type use struct{ at, count, last int }
+	topics := make(map[string]*use)
+	var names []string
+	bytes := 0
+	for _, i := range b.open {
+		bytes += b.drafts[i].Size()
+	}
+	blob := make([]byte, 0, bytes+len(b.open)*16)
+	args := make([]any, 11, 11+len(b.open)+3)
+	for idx, i := range b.open {
+		d := b.drafts[i]
 		t, ok := topics[d.Topic]
 		if !ok {
-			t = len(names)
+			t = &use{at: len(names)}
 			topics[d.Topic] = t
 			names = append(names, d.Topic)
 		}
-		digests = append(digests, digest(d.Key))
-		records = append(records, t, chat.AppendRecord(make([]byte, 0, d.Size()+16), d))
-		bytes += d.Size()
+		t.count, t.last = t.count+1, idx
+		blob = appendMessage(blob, t.at, d)
+		args = append(args, digest(d.Key))
 	}
-	b.args = make([]any, 0, 10+len(names)+len(digests)+len(records))
-	b.args = append(b.args, "", 0, 0, "", bytes, steps[0], steps[1], steps[2], b.n, len(names))
-	b.args = append(b.args, names...)
-	b.args = append(b.args, digests...)
-	b.args = append(b.args, records...)
-	return b
+	for _, name := range names {
+		args = append(args, name, topics[name].count, topics[name].last)
+	}
+	copy(args, fence[:])
+	args[4], args[5], args[6], args[7] = bytes, steps[0], steps[1], steps[2]
+	args[8], args[9], args[10] = len(b.open), len(names), blob
+	return args
+}
+
+// results is one Appended per draft, once nothing is open.
+func (b *batch) results() []chat.Appended {
+	got := make([]chat.Appended, len(b.first))
+	for i, at := range b.first {
+		got[i] = b.done[at]
+		got[i].Duplicate = got[i].Duplicate || at != i
+	}
+	return got
 }
 
 // errFewReplicas means that the messages are in the master's log, but not yet
@@ -141,56 +176,52 @@ func waitMillis(ctx context.Context) int64 {
 	return max(1, wait.Milliseconds())
 }
 
-// appended reads the script's answer.
-func (s *Store) appended(p *partition, b *batch, reply []any) ([]chat.Appended, error) {
+// appended reads the script's answer: either all that was open is done, or
+// what is known is.
+func (s *Store) appended(p *partition, b *batch, reply []any) error {
 	bad := &formError{what: "answer of append.lua", where: p.keys.log}
 	if len(reply) < 4 || len(reply)%2 != 0 {
-		return nil, bad
+		return bad
 	}
 	epoch, _ := reply[0].(string)
 	headText, _ := reply[1].(string)
 	entryText, _ := reply[2].(string)
 	head, err := parsePos(headText)
-	if err != nil {
-		return nil, bad
-	}
-	known := make(map[int]chat.Pos)
-	for i := 4; i < len(reply); i += 2 {
-		at, _ := reply[i].(int64)
-		text, _ := reply[i+1].(string)
-		if known[int(at)], err = parsePos(text); err != nil {
-			return nil, bad
-		}
-	}
-	var entry chat.Pos
-	if entryText != "" {
-		if entry, err = parseEntryID(entryText); err != nil {
-			return nil, bad
-		}
-	}
-	byPlace := make([]chat.Appended, b.n)
-	idx := 0
-	for at := range byPlace {
-		pos, dup := known[at]
-		if !dup {
-			pos = chat.Pos{Ms: entry.Ms, Seq: entry.Seq, Idx: uint8(idx)}
-			idx++
-		}
-		byPlace[at] = chat.Appended{ID: chat.ID{Pos: pos, Part: uint8(p.n)}, Duplicate: dup}
+	if err != nil || (entryText == "") != (len(reply) > 4) {
+		return bad
 	}
 	s.learn(p, epoch, head)
+
+	if entryText == "" {
+		for i := 4; i < len(reply); i += 2 {
+			place, ok := reply[i].(int64)
+			text, _ := reply[i+1].(string)
+			pos, err := parsePos(text)
+			if err != nil || !ok || place < 0 || int(place) >= len(b.open) {
+				return bad
+			}
+			b.done[b.open[place]] = chat.Appended{ID: chat.ID{Pos: pos, Part: b.part}, Duplicate: true}
+		}
+		b.open = slices.DeleteFunc(b.open, func(i int) bool { return b.done[i].Duplicate })
+		return nil
+	}
+
+	entry, err := parseEntryID(entryText)
+	if err != nil {
+		return bad
+	}
+	for idx, i := range b.open {
+		entry.Idx = uint8(idx)
+		b.done[i] = chat.Appended{ID: chat.ID{Pos: entry, Part: b.part}}
+	}
+	b.open = nil
 	if marked, _ := reply[3].(int64); marked == 1 {
 		select {
 		case s.marked <- p.n:
 		default: // there is work enough in sight
 		}
 	}
-	got := make([]chat.Appended, len(b.first))
-	for i, at := range b.first {
-		got[i] = byPlace[at]
-		got[i].Duplicate = got[i].Duplicate || b.again[i]
-	}
-	return got, nil
+	return nil
 }
 
 // parseEntryID reads a stream's ms-seq.
@@ -199,20 +230,14 @@ func parseEntryID(s string) (chat.Pos, error) {
 }
 
 // parsePos reads ms-seq-idx.
-func parsePos(s string) (p chat.Pos, err error) {
-	field := func(bits int) uint64 {
-		i := 0
-		for i < len(s) && s[i] != '-' {
-			i++
-		}
-		v, e := strconv.ParseUint(s[:i], 10, bits)
-		s = s[min(i+1, len(s)):]
-		err = errors.Join(err, e)
-		return v
+func parsePos(s string) (chat.Pos, error) {
+	msText, rest, _ := strings.Cut(s, "-")
+	seqText, idxText, _ := strings.Cut(rest, "-")
+	ms, err1 := strconv.ParseUint(msText, 10, 48)
+	seq, err2 := strconv.ParseUint(seqText, 10, 32)
+	idx, err3 := strconv.ParseUint(idxText, 10, 8)
+	if err := cmp.Or(err1, err2, err3); err != nil {
+		return chat.Pos{}, fmt.Errorf("parse position: %w", err)
 	}
-	p = chat.Pos{Ms: field(48), Seq: uint32(field(32)), Idx: uint8(field(8))}
-	if s != "" {
-		err = errors.Join(err, errors.New("more than a position"))
-	}
-	return p, err
+	return chat.Pos{Ms: ms, Seq: uint32(seq), Idx: uint8(idx)}, nil
 }

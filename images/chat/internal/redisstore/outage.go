@@ -25,6 +25,9 @@ const (
 	tryTimeout = dialTimeout + replicaWait + 500*time.Millisecond
 	// tryTimeoutAway bounds the one try while Redis is known to be away.
 	tryTimeoutAway = time.Second
+	// tryLeast must be left of a deadline for another try to be of use: else
+	// its time-out would only hide why the one before failed.
+	tryLeast = 2 * answerMargin
 
 	// Between tries.
 	backoffFirst, backoffMost = 20 * time.Millisecond, 250 * time.Millisecond
@@ -102,6 +105,9 @@ func (s *Store) try(ctx context.Context, at nodes, away *outage, key string, op 
 		}
 		at.suspect(ctx)
 		if away.age(time.Now())+pause > s.patience() {
+			return err
+		}
+		if end, ok := ctx.Deadline(); ok && time.Until(end) < pause+tryLeast {
 			return err
 		}
 		select {

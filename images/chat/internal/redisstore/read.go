@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -128,12 +129,11 @@ func (s *Store) fetch(ctx context.Context, p *partition, after chat.Pos, most in
 			return nil, err
 		}
 		used++
-		for i := range e.len() {
-			if m, err := e.message(i); err != nil {
-				return nil, err
-			} else if m.ID.Pos.Compare(after) > 0 {
-				all = append(all, m)
-			}
+		if all, err = e.messages(all); err != nil {
+			return nil, err
+		}
+		if used == 1 { // it may be the entry that after is in
+			all = slices.DeleteFunc(all, func(m chat.Message) bool { return m.ID.Pos.Compare(after) <= 0 })
 		}
 		if len(all) >= most {
 			break
@@ -173,7 +173,19 @@ type entry struct {
 	p      *partition
 	at     chat.Pos
 	topics []string
-	rest   []any // index of topic, record, …
+	blob   string
+}
+
+// The messages of an entry are one string. For each message: a byte, the
+// place of its topic in the entry's list; three bytes, little-endian, the
+// length of its record; the record. lua/history.lua reads this too.
+func appendMessage(blob []byte, topic int, d chat.Draft) []byte {
+	at := len(blob)
+	blob = append(blob, byte(topic), 0, 0, 0)
+	blob = chat.AppendRecord(blob, d)
+	n := len(blob) - at - 4
+	blob[at+1], blob[at+2], blob[at+3] = byte(n), byte(n>>8), byte(n>>16)
+	return blob
 }
 
 func parseEntry(raw any, p *partition) (entry, error) {
@@ -185,29 +197,39 @@ func parseEntry(raw any, p *partition) (entry, error) {
 	id, _ := pair[0].(string)
 	at, err := parseEntryID(id)
 	fields, ok := pair[1].([]any)
-	if err != nil || !ok || len(fields) < 2 || len(fields)%2 != 0 || fields[0] != "1" {
+	if err != nil || !ok || len(fields) < 4 || fields[0] != "1" || fields[len(fields)-2] != "m" {
 		return entry{}, bad
 	}
-	n, ok := number(fields[1])
-	if !ok || 2+2*n > len(fields) || len(fields)-2-2*n > 2*chat.MaxBatch {
+	count, _ := fields[1].(string)
+	if n, err := strconv.Atoi(count); err != nil || n < 0 || len(fields) != 4+2*n {
 		return entry{}, bad
 	}
-	e := entry{p: p, at: at, topics: make([]string, n), rest: fields[2+2*n:]}
-	for i := range e.topics {
-		e.topics[i], _ = fields[2+2*i].(string)
+	e := entry{p: p, at: at, topics: make([]string, 0, len(fields)/2-2)}
+	for i := 2; i < len(fields)-2; i += 2 {
+		topic, _ := fields[i].(string)
+		e.topics = append(e.topics, topic)
 	}
+	e.blob, _ = fields[len(fields)-1].(string)
 	return e, nil
 }
 
-func (e entry) len() int { return len(e.rest) / 2 }
-
-func (e entry) message(i int) (chat.Message, error) {
-	topic, ok := number(e.rest[2*i])
-	record, isText := e.rest[2*i+1].(string)
-	if !ok || !isText || topic >= len(e.topics) {
-		return chat.Message{}, &formError{what: "entry", where: e.p.keys.log}
+// messages appends all messages of the entry to list.
+func (e entry) messages(list []chat.Message) ([]chat.Message, error) {
+	for b, at := e.blob, e.at; b != ""; at.Idx++ {
+		if len(b) < 4 {
+			return nil, &formError{what: "entry", where: e.p.keys.log}
+		}
+		topic, n := int(b[0]), int(b[1])|int(b[2])<<8|int(b[3])<<16
+		if b = b[4:]; topic >= len(e.topics) || n > len(b) {
+			return nil, &formError{what: "entry", where: e.p.keys.log}
+		}
+		m, err := e.p.message(at, e.topics[topic], b[:n])
+		if err != nil {
+			return nil, err
+		}
+		list, b = append(list, m), b[n:]
 	}
-	return e.p.message(chat.Pos{Ms: e.at.Ms, Seq: e.at.Seq, Idx: uint8(i)}, e.topics[topic], record)
+	return list, nil
 }
 
 // message makes a message of a record.
@@ -217,11 +239,4 @@ func (p *partition) message(at chat.Pos, topic, record string) (chat.Message, er
 		return chat.Message{}, &formError{what: "record", where: p.keys.log}
 	}
 	return chat.Message{ID: chat.ID{Pos: at, Part: uint8(p.n)}, Draft: d}, nil
-}
-
-// number reads a small index.
-func number(v any) (int, bool) {
-	s, _ := v.(string)
-	n, err := strconv.Atoi(s)
-	return n, err == nil && n >= 0 && n <= chat.MaxBatch
 }

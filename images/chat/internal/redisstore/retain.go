@@ -32,6 +32,9 @@ func (s *Store) share(limit int64) int64 {
 // stepArgs is when a mark is due, as lua/append.lua takes it.
 func (s *Store) stepArgs() [3]any {
 	r := s.opt.Retention
+	if r == (chat.Retention{}) {
+		return [3]any{0, 0, 0} // nothing will ever be cut
+	}
 	var bytes, age int64
 	if r.Bytes > 0 {
 		bytes = max(1, s.share(r.Bytes)/byteSteps)

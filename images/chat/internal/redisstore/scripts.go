@@ -23,8 +23,7 @@ var (
 
 // One script, one operation. They never change while the process runs.
 var (
-	appendSource   = fenceLua + appendLua
-	appendScript   = redis.NewScript(appendSource)
+	appendScript   = redis.NewScript(fenceLua + appendLua)
 	stateScript    = redis.NewScript(fenceLua + stateLua)
 	historyScript  = redis.NewScript(historyLua)
 	retainScript   = redis.NewScript(retainLua)

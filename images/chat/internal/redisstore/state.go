@@ -28,7 +28,7 @@ func (s *Store) state(ctx context.Context, p *partition) (chat.State, error) {
 	}
 	var st chat.State
 	err := s.try(ctx, s.cmd, &p.away, p.keys.log, func(ctx context.Context, c *redis.Client) error {
-		fence, _ := p.fenceArgs()
+		fence := p.fenceArgs()
 		reply, err := stateScript.Run(ctx, c, []string{p.keys.log, p.keys.meta}, fence[:]...).StringSlice()
 		if err != nil {
 			return err

@@ -218,12 +218,11 @@ func (s *Store) agree(ctx context.Context) error {
 	})
 }
 
-// fenceArgs is what lua/fence.lua needs of the caller, and the generation
-// that the answer is to be told with.
-func (p *partition) fenceArgs() (args [4]any, generation int) {
+// fenceArgs is what lua/fence.lua needs of the caller.
+func (p *partition) fenceArgs() [4]any {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return [4]any{p.epoch, p.known.Ms, p.known.Seq, strconv.FormatUint(rand.Uint64(), 10)}, p.generation
+	return [4]any{p.epoch, p.known.Ms, p.known.Seq, strconv.FormatUint(rand.Uint64(), 10)}
 }
 
 // learn takes in what a script said: the epoch and the last entry.

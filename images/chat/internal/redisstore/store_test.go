@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -17,6 +18,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// These tests wait for Redis, for clocks and for Sentinels far more than
+	// they compute: more at a time than there are cores, unless told.
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		_ = f.Value.Set("12")
+	}
 	redisstore.LogClient(slog.New(slog.DiscardHandler))
 	goleak.VerifyTestMain(m)
 }

@@ -11,10 +11,12 @@ import (
 	"testing"
 )
 
-// HA is a master, its replica and three Sentinels.
+// HA is a master, its two replicas and three Sentinels: when the master dies,
+// the new one still has a replica, and appends that wait for one go on.
 type HA struct {
-	Master, Replica *Server // as they were at the start
-	Sentinels       []*Server
+	Master    *Server // as at the start
+	Replicas  []*Server
+	Sentinels []*Server
 }
 
 // MasterName is what the Sentinels call the master.
@@ -24,7 +26,9 @@ const MasterName = "chat"
 func StartHA(t testing.TB) *HA {
 	t.Helper()
 	h := &HA{Master: Start(t)}
-	h.Replica = startReplica(t, h.Master)
+	for range 2 {
+		h.Replicas = append(h.Replicas, StartReplica(t, h.Master))
+	}
 	host, port, _ := net.SplitHostPort(h.Master.Addr)
 	for range 3 {
 		dir := t.TempDir()
@@ -43,7 +47,7 @@ func StartHA(t testing.TB) *HA {
 		c := s.Client()
 		s.until("it knows the others", func(ctx context.Context) error {
 			info, err := c.Info(ctx, "sentinel").Result()
-			if err == nil && !strings.Contains(info, "slaves=1,sentinels=3") {
+			if err == nil && !strings.Contains(info, "slaves=2,sentinels=3") {
 				err = errors.New(info)
 			}
 			return err
@@ -53,11 +57,11 @@ func StartHA(t testing.TB) *HA {
 	return h
 }
 
-// startReplica starts a replica and waits until it is in step.
-func startReplica(t testing.TB, master *Server) *Server {
+// StartReplica starts a durable replica and waits until it is in step.
+func StartReplica(t testing.TB, master *Server) *Server {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(master.Addr)
-	s := Start(t, "--replicaof", host+" "+port, "--repl-diskless-sync-delay", "0")
+	s := Start(t, "--replicaof", host+" "+port)
 	s.inStep()
 	return s
 }
@@ -98,7 +102,7 @@ func StartCluster(t testing.TB, replicas bool) *Cluster {
 	const masters = 3
 	c := new(Cluster)
 	node := func() *Server {
-		return Start(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--repl-diskless-sync-delay", "0",
+		return Start(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
 			"--cluster-replica-validity-factor", "0")
 	}
 	for range masters {
@@ -165,6 +169,20 @@ func (h *HA) AwaitMaster() {
 		v, err := c.Do(ctx, "sentinel", "get-master-addr-by-name", MasterName).StringSlice()
 		if err == nil && net.JoinHostPort(v[0], v[1]) == h.Master.Addr {
 			err = errors.New("still the first master")
+		}
+		return err
+	})
+}
+
+// Promoted waits until the server, a replica so far, is a master.
+func (s *Server) Promoted() {
+	s.t.Helper()
+	c := s.Client()
+	defer c.Close()
+	s.until("it is a master", func(ctx context.Context) error {
+		info, err := c.Info(ctx, "replication").Result()
+		if err == nil && !strings.Contains(info, "role:master") {
+			err = errors.New(info)
 		}
 		return err
 	})

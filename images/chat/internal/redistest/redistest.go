@@ -37,7 +37,8 @@ type Server struct {
 }
 
 // durable is how the manifest runs Redis: what it has answered is on disk.
-var durable = []string{"--appendonly", "yes", "--appendfsync", "always", "--save", ""}
+// And a master feeds a new replica at once, not after 5 s.
+var durable = []string{"--appendonly", "yes", "--appendfsync", "always", "--save", "", "--repl-diskless-sync-delay", "0"}
 
 // Start starts one durable Redis. More arguments are as for redis-server.
 func Start(t testing.TB, args ...string) *Server {
@@ -194,5 +195,30 @@ func (s *Server) signal(sig os.Signal) {
 	s.t.Helper()
 	if err := s.cmd.Process.Signal(sig); err != nil {
 		s.t.Fatalf("signal %v to redis-server: %v", sig, err)
+	}
+}
+
+// Backup keeps what the server has on disk now. Restore kills the server,
+// puts that back and starts it again: the server has lost what came since.
+func (s *Server) Backup() (restore func()) {
+	s.t.Helper()
+	s.Kill()
+	kept := s.t.TempDir()
+	if err := os.CopyFS(kept, os.DirFS(s.dir)); err != nil {
+		s.t.Fatalf("back up: %v", err)
+	}
+	s.Run()
+	s.await()
+	return func() {
+		s.t.Helper()
+		s.Kill()
+		if err := os.RemoveAll(s.dir); err != nil {
+			s.t.Fatalf("restore: %v", err)
+		}
+		if err := os.CopyFS(s.dir, os.DirFS(kept)); err != nil {
+			s.t.Fatalf("restore: %v", err)
+		}
+		s.Run()
+		s.await()
 	}
 }

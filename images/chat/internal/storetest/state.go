@@ -117,6 +117,21 @@ func retained(h *handle) (n, bytes int64) {
 	return n, bytes
 }
 
+// atRest reads everything, once retention has done nothing for ten polls.
+func atRest(h *handle) (left []chat.Message) {
+	h.t.Helper()
+	polls, was := 0, h.state(0).Floor
+	eventually(h.t, "retention is at rest", func() bool {
+		left = h.all(0, chat.Pos{}, 100)
+		if now := h.state(0).Floor; now != was {
+			polls, was = 0, now
+		}
+		polls++
+		return polls > 10
+	})
+	return left
+}
+
 func testRetentionMessages(t *testing.T, f Factory) {
 	r := chat.Retention{Messages: 320}
 	h := open(t, f(t, Options{Partitions: 1, Retention: r}))
@@ -132,6 +147,7 @@ func testRetentionMessages(t *testing.T, f Factory) {
 		t.Errorf("retention: %d messages are left, want at least %d", len(got), r.Messages)
 	}
 	equal(t, "retention: the newest are kept", got, want[len(want)-len(got):])
+	got = atRest(h)
 	if s := h.state(0); s.Floor.Compare(got[0].ID.Pos) >= 0 || s.Floor.Compare(want[len(want)-len(got)-1].ID.Pos) < 0 {
 		t.Errorf("retention: the floor %v is not between %v, removed, and %v, kept",
 			s.Floor, want[len(want)-len(got)-1].ID.Pos, got[0].ID.Pos)
@@ -190,11 +206,7 @@ func testB3(t *testing.T, f Factory) {
 	topics := topicsOf(0, 1, 5)
 	want := fill([]*handle{h}, g, 0, topics, 1500, 8)
 	eventually(t, "B3: the oldest are removed", func() bool { n, _ := retained(h); return n <= r.Messages+r.Step(1)+8 })
-	var left []chat.Message
-	eventually(t, "B3: retention is at rest", func() bool {
-		left = h.all(0, chat.Pos{}, 100)
-		return h.state(0).Floor.Compare(left[0].ID.Pos) < 0
-	})
+	left := atRest(h)
 	for _, topic := range append(topics, "") {
 		equal(t, "B3: all of "+topic, h.before(0, topic, chat.MaxPos, 2000), ofTopic(left, topic))
 		for range 20 {

@@ -1,6 +1,6 @@
 -- Walks back over the entries that hold a topic, each of which names the one
 -- before it, and collects the messages before a bound. One call looks at a
--- bounded number of fields; the caller calls again with what it was given.
+-- bounded number of bytes; the caller calls again with what it was given.
 --
 -- To find where to start, when the topic has entries after the bound, two
 -- ways are tried in turn: along the chain from the topic's last entry, and
@@ -12,7 +12,7 @@
 -- ARGV  1      topic
 --       2..4   the bound: ms, seq, idx
 --       5      most messages to give
---       6      fields to look at, about
+--       6      bytes of entries to look at, about
 --       7      'find', or 'walk' when the start is known
 --       8      where the chain goes on ('' in the first call)
 --       9      where the scan goes on, in the form of XREVRANGE ('' likewise)
@@ -35,16 +35,21 @@ end
 local function place(fields)
   for j = 0, fields[2] - 1 do
     if fields[3 + 2 * j] == topic then
-      return tostring(j), fields[4 + 2 * j]
+      return j, string.match(fields[4 + 2 * j], '%d+%-%d+') or '0-0'
     end
   end
+end
+
+-- spend counts an entry's messages, and the work of looking at all.
+local function spend(fields)
+  budget = budget - #fields[#fields] - 10 * #fields
 end
 
 -- get gives the fields of an entry, nil if retention has removed it.
 local function get(id)
   local found = redis.call('XRANGE', KEYS[1], id, id)
   if found[1] then
-    budget = budget - #found[1][2]
+    spend(found[1][2])
     return found[1][2]
   end
 end
@@ -67,7 +72,7 @@ while mode == 'find' and budget > 0 do
   if not found then
     return {'done', '', ''}
   end
-  budget = budget - #found[2]
+  spend(found[2])
   if place(found[2]) then
     mode, chain = 'walk', found[1]
     break
@@ -92,21 +97,25 @@ while mode == 'walk' and budget > 0 do
     break
   end
   local at, prev = place(fields)
-  local first = 3 + 2 * fields[2]
-  local from = (#fields - first - 1) / 2 -- index of the last message
-  if compare(chain) == 0 then
-    from = math.min(from, bidx - 1)
+  local blob = fields[#fields] -- its form is in read.go
+  local stop = compare(chain) == 0 and bidx or 256
+  local i, idx, found = 1, 0, {}
+  while i < #blob and idx < stop do
+    local t, a, b, c = string.byte(blob, i, i + 3)
+    local size = a + 256 * b + 65536 * c
+    if t == at then
+      found[#found + 1] = {idx, i + 4, i + 3 + size}
+    end
+    i, idx = i + 4 + size, idx + 1
   end
-  for idx = from, 0, -1 do
-    if fields[first + 2 * idx] == at then
-      out[#out + 1] = chain
-      out[#out + 1] = idx
-      out[#out + 1] = fields[first + 2 * idx + 1]
-      n = n + 1
-      if n == max then
-        out[1] = 'done'
-        return out
-      end
+  for j = #found, 1, -1 do
+    out[#out + 1] = chain
+    out[#out + 1] = found[j][1]
+    out[#out + 1] = string.sub(blob, found[j][2], found[j][3])
+    n = n + 1
+    if n == max then
+      out[1] = 'done'
+      return out
     end
   end
   chain = prev

@@ -1,0 +1,146 @@
+package redisstore_test
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"chatapp/chat/internal/chat"
+	"chatapp/chat/internal/redisstore"
+	"chatapp/chat/internal/redistest"
+)
+
+// cpu is the time that a Redis has spent so far, network and disk included.
+func cpu(b *testing.B, s *redistest.Server) time.Duration {
+	var sum float64
+	for _, field := range []string{"used_cpu_user", "used_cpu_sys"} {
+		v, err := strconv.ParseFloat(s.Info(field), 64)
+		if err != nil {
+			b.Fatal(err)
+		}
+		sum += v
+	}
+	return time.Duration(sum * float64(time.Second))
+}
+
+// bodies of the messages: 200 bytes, as the figures in docs/ are for.
+var body = strings.Repeat("0123456789", 20)
+
+func benchDrafts(run, n, size, topics int) []chat.Draft {
+	drafts := make([]chat.Draft, size)
+	for i := range drafts {
+		drafts[i] = chat.Draft{
+			Key:   fmt.Sprintf("%08x-0000-4000-8000-%012x", run, n*size+i), // as long as a UUID
+			Topic: "topic " + strconv.Itoa((n+i)%topics),
+			Name:  "Ann Example", Email: "ann@example.org", Content: body,
+		}
+	}
+	return drafts
+}
+
+// rawXADD is the floor: messages of the same size, each an XADD, pipelined by
+// size, while tails blocked in XREAD are fed. It gives Redis's time a message.
+func rawXADD(b *testing.B, s *redistest.Server, size, tails, batches int) time.Duration {
+	ctx, cancel := context.WithCancel(context.Background())
+	c := s.Client()
+	defer c.Close()
+	defer cancel()
+	ends := make(chan struct{})
+	for range tails {
+		t := s.Client()
+		go func() {
+			defer func() { t.Close(); ends <- struct{}{} }()
+			for id := "$"; ctx.Err() == nil; {
+				got, err := t.XRead(ctx, &redis.XReadArgs{Streams: []string{"raw", id}, Count: 256, Block: 200 * time.Millisecond}).Result()
+				if err == nil {
+					id = got[0].Messages[len(got[0].Messages)-1].ID
+				} else if id == "$" {
+					id = "0"
+				}
+			}
+		}()
+	}
+	record := chat.AppendRecord(nil, benchDrafts(0, 0, 1, 1)[0])
+	before := cpu(b, s)
+	for range batches {
+		pipe := c.Pipeline()
+		for range size {
+			pipe.XAdd(ctx, &redis.XAddArgs{Stream: "raw", Values: []any{"topic 0", record}})
+		}
+		if _, err := pipe.Exec(ctx); err != nil {
+			b.Fatal(err)
+		}
+	}
+	took := cpu(b, s) - before
+	cancel()
+	for range tails {
+		<-ends
+	}
+	c.Del(context.Background(), "raw")
+	return took / time.Duration(batches*size)
+}
+
+// BenchmarkAppend gives Redis's own time for a durable, deduplicated message,
+// and its ratio to raw XADD, pipelined by 64 and feeding three tails, in the
+// same run. Run it with -benchtime 2000x or so.
+func BenchmarkAppend(b *testing.B) {
+	for _, topics := range []int{1, 50} {
+		for _, size := range []int{1, 16, 64, 256} {
+			for _, tails := range []int{0, 3} {
+				b.Run(fmt.Sprintf("topics=%d/batch=%d/tails=%d", topics, size, tails), func(b *testing.B) {
+					benchAppend(b, topics, size, tails)
+				})
+			}
+		}
+	}
+}
+
+func benchAppend(b *testing.B, topics, size, tails int) {
+	server := redistest.Start(b)
+	raw := rawXADD(b, server, 64, 3, 300)
+	opt := redisstore.Options{URL: server.URL()}
+	s := open(b, opt)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if _, err := s.Append(ctx, 0, benchDrafts(1, 0, 1, topics)); err != nil {
+		b.Fatal(err)
+	}
+	ends := make(chan int)
+	for range tails {
+		pod := open(b, opt)
+		go func() {
+			n := 0
+			for at := (chat.Pos{}); ctx.Err() == nil; {
+				got, err := pod.Read(ctx, 0, at, 512, time.Minute)
+				if err == nil && len(got) > 0 {
+					at = got[len(got)-1].ID.Pos
+					n += len(got)
+				}
+			}
+			ends <- n
+		}()
+	}
+	before := cpu(b, server)
+	n := 0
+	for b.Loop() {
+		n++
+		if _, err := s.Append(ctx, 0, benchDrafts(2, n, size, topics)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.StopTimer()
+	per := float64(cpu(b, server)-before) / float64(n*size)
+	cancel()
+	for range tails {
+		<-ends
+	}
+	b.ReportMetric(per/1000, "redis-µs/msg")
+	b.ReportMetric(per/float64(raw), "×raw-xadd")
+	b.ReportMetric(float64(n*size)/b.Elapsed().Seconds(), "msg/s")
+	b.ReportMetric(0, "ns/op")
+}

@@ -132,12 +132,13 @@ func run(ctx context.Context, c config, out io.Writer, logger *slog.Logger) (err
 		if err != nil {
 			return fmt.Errorf("--admin-listen: %w (%w)", err, errSetting)
 		}
-		admin := server.Admin(registry)
+		admin := server.Admin(registry, sessions, c.readyTolerance)
 		serve(admin, l)
 		defer admin.Close() // operators' requests are cut off, nothing is lost
 		logger.Info("metrics and profiles", "address", l.Addr().String())
 	}
 	serve(edge, listener)
+	defer edge.Close() // for the ways out that do not drain
 	fmt.Fprintf(out, "chat %s listens on %s (log: %s)\n", version, address4humans(listener.Addr()), where)
 
 	select {

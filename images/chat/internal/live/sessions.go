@@ -53,10 +53,11 @@ type Sessions struct {
 	presence *presence
 	upgrader websocket.Upgrader
 
-	ctx    context.Context // of all sessions and loops
-	cancel context.CancelFunc
-	loops  sync.WaitGroup
-	served sync.WaitGroup // one for each session
+	ctx     context.Context // of all sessions and loops
+	cancel  context.CancelFunc
+	loops   sync.WaitGroup
+	served  sync.WaitGroup // one for each session
+	closing sync.Once
 
 	mu          sync.Mutex
 	sessions    map[*session]struct{}
@@ -106,7 +107,10 @@ func New(c Config, service *chat.Service, store chat.Store, metrics *Metrics, lo
 
 // Close closes every session that is still there, with 1001, and waits for
 // the loops and sessions to end. Drain comes before it where there is time.
-func (l *Sessions) Close() {
+// A second Close does nothing.
+func (l *Sessions) Close() { l.closing.Do(l.close) }
+
+func (l *Sessions) close() {
 	l.mu.Lock()
 	l.leaving, l.stopping = true, true
 	l.mu.Unlock()

@@ -74,8 +74,8 @@ func New(c Config, service *chat.Service, sessions *live.Sessions, metrics *live
 	route("GET /api/v1/topics", "topics", s.getTopics)
 	route("GET /api/v1/openapi.yaml", "document", document(docs, "openapi.yaml"))
 	route("GET /api/v1/asyncapi.yaml", "document", document(docs, "asyncapi.yaml"))
-	route("GET /healthz", "health", func(w http.ResponseWriter, _ *http.Request) { writeText(w, "ok\n") })
-	route("GET /readyz", "health", s.readyz)
+	route("GET /healthz", "health", healthz)
+	route("GET /readyz", "health", readyz(sessions, c.ReadyTolerance))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	route("GET /", "page", files.serve)
 	route("/", "page", func(w http.ResponseWriter, r *http.Request) {
@@ -93,8 +93,9 @@ func New(c Config, service *chat.Service, sessions *live.Sessions, metrics *live
 	}, nil
 }
 
-// Admin gives the server of what only operators see: metrics and profiles.
-func Admin(registry *prometheus.Registry) *http.Server {
+// Admin gives the server of what only operators and the cluster see: metrics,
+// profiles, and health on a port that no flood of clients can fill.
+func Admin(registry *prometheus.Registry, sessions *live.Sessions, tolerance time.Duration) *http.Server {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -102,7 +103,8 @@ func Admin(registry *prometheus.Registry) *http.Server {
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, "ok\n") })
+	mux.HandleFunc("GET /healthz", healthz)
+	mux.HandleFunc("GET /readyz", readyz(sessions, tolerance))
 	return &http.Server{Handler: mux, ReadHeaderTimeout: readHeaderTimeout}
 }
 
@@ -112,10 +114,14 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
-	if err := s.live.Ready(s.config.ReadyTolerance); err != nil {
-		writeProblem(w, http.StatusServiceUnavailable, &chat.Error{Code: chat.CodeUnavailable, Message: err.Error()})
-		return
+func healthz(w http.ResponseWriter, _ *http.Request) { writeText(w, "ok\n") }
+
+func readyz(sessions *live.Sessions, tolerance time.Duration) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		if err := sessions.Ready(tolerance); err != nil {
+			writeProblem(w, http.StatusServiceUnavailable, &chat.Error{Code: chat.CodeUnavailable, Message: err.Error()})
+			return
+		}
+		writeText(w, "ready\n")
 	}
-	writeText(w, "ready\n")
 }

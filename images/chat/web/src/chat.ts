@@ -21,8 +21,8 @@ export interface Chat {
   retry(key: string): void;
   /** Takes a failed entry out of the outbox and returns it. */
   takeBack(key: string): Entry | undefined;
-  /** Asks for messages older than those the view shows; does nothing while an answer is awaited. */
-  loadOlder(view: string): void;
+  /** Asks for messages older than those the view shows, once at a time. True: an answer is awaited. */
+  loadOlder(view: string): boolean;
   /** Forgets the oldest messages when there are more than a day's reading; history has them. */
   trim(): void;
   reconnectNow(): void;
@@ -92,9 +92,9 @@ export function openChat(storage: Storage | undefined): Chat {
     takeBack: (key) => outbox.takeBack(key),
     loadOlder(view) {
       const state = store.state.value;
-      if ([...state.requests.values()].includes(view)) return;
+      if ([...state.requests.values()].includes(view)) return true;
       const { messages, more } = viewList(state, view);
-      if (!more) return;
+      if (!more) return false;
       const ref = `${view === ALL ? "all" : "topic"}-${++refs}`;
       const before = messages[0]?.id;
       const sent = connection.history({
@@ -103,9 +103,10 @@ export function openChat(storage: Storage | undefined): Chat {
         ...(view !== ALL && { topic: view }),
         ...(before !== undefined && { before }),
       });
-      if (!sent) return;
+      if (!sent) return false;
       store.enqueue({ type: "asked", ref, view });
       store.flush();
+      return true;
     },
     trim() {
       if (store.state.value.messages.length > MAX_HELD) store.enqueue({ type: "trim", keep: KEEP });

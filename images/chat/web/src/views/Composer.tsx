@@ -57,6 +57,11 @@ export function Composer({ chat, saved, reading, view, returned }: ComposerProps
     focusMessage();
   }, [returned.id]);
 
+  // After rendering: on a low screen the fields come back only to be asked for.
+  useLayoutEffect(() => {
+    if (problem) fields[problem.field].current?.focus();
+  }, [problem]);
+
   // As tall as the text, where the browser cannot do it by itself.
   useLayoutEffect(() => {
     const el = fields.content.current;
@@ -69,7 +74,7 @@ export function Composer({ chat, saved, reading, view, returned }: ComposerProps
     const draft = { name: name.trim(), email: email.trim(), topic: topic.trim(), content };
     const found = draftProblem(draft);
     setProblem(found);
-    if (found) return fields[found.field].current?.focus();
+    if (found) return;
     saved.set("name", draft.name);
     saved.set("email", draft.email);
     reading.setEmail(draft.email);

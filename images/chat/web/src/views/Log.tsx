@@ -22,6 +22,8 @@ import { around, bounds, hold, stepDown, stepUp, TAIL, upperBound, type Window }
 
 /** Messages of one sender this close together share a head. Ms. */
 const GROUP_MS = 5 * 60_000;
+/** How often history is asked for to find the first unread message. */
+const MAX_LOOKS = 5;
 /** Nearer than this to an end of the stretch, more is brought. CSS px. */
 const REACH_PX = 800;
 
@@ -132,15 +134,18 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
   };
 
   // Once, with the first messages: open at the first unread, when it is not on the last screen.
+  const looks = useRef(0);
   useLayoutEffect(() => {
     if (opened.current || state.epoch === 0) return;
+    const first = searching ? undefined : firstUnread(list, reading.marks.value, reading.email.value);
+    // All that is loaded is unread: the first may lie further back.
+    if (first && first === list[0] && looks.current++ < MAX_LOOKS && chat.loadOlder(view)) return;
     opened.current = true;
     if (target.value !== undefined) {
       show(target.value);
       target.value = undefined;
       return;
     }
-    const first = searching ? undefined : firstUnread(list, reading.marks.value, reading.email.value);
     if (!first) return;
     setDivider(first.id);
     const index = upperBound(list, first, compare, true);
@@ -150,7 +155,7 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
     if (row && bottom - row.getBoundingClientRect().top < height * 0.8) return;
     unstick(around(list, index));
     anchor.current = { id: first.id, offset: height / 4 };
-  }, [state.epoch, list]);
+  }, [state.epoch, state.requests, list]);
 
   useLayoutEffect(() => {
     // Something new while the end was in sight: go along with it from now on.

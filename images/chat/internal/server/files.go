@@ -24,7 +24,7 @@ type files struct {
 
 type file struct {
 	contentType string
-	etag        string
+	etag        string // weak: it is the same for all variants
 	cache       string
 	variants    []variant // the best compressed first, the plain one last
 }
@@ -75,7 +75,7 @@ func load(dist fs.FS, name string) (file, error) {
 	sum := sha256.Sum256(body)
 	f := file{
 		contentType: contentType(name),
-		etag:        `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`,
+		etag:        `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`,
 		cache:       cacheAskAgain,
 	}
 	if strings.HasPrefix(name, "assets/") {
@@ -159,7 +159,8 @@ func (f file) choose(accept string) variant {
 	takes := map[string]bool{"": true}
 	for part := range strings.SplitSeq(accept, ",") {
 		name, weight, _ := strings.Cut(strings.TrimSpace(part), ";")
-		takes[strings.ToLower(name)] = strings.TrimSpace(weight) != "q=0"
+		weight, weighted := strings.CutPrefix(strings.TrimSpace(weight), "q=0")
+		takes[strings.ToLower(strings.TrimSpace(name))] = !weighted || strings.Trim(weight, ".0") != ""
 	}
 	for _, v := range f.variants {
 		if takes[v.encoding] {

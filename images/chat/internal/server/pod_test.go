@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"testing/fstest"
@@ -14,7 +15,6 @@ import (
 	"chatapp/chat/api"
 	"chatapp/chat/internal/chat"
 	"chatapp/chat/internal/live"
-	"chatapp/chat/internal/localstore"
 	"chatapp/chat/internal/server"
 )
 
@@ -59,36 +59,51 @@ func podDefaults(o podOptions) podOptions {
 	return o
 }
 
-// startPod starts a server that ends with the test.
-func startPod(t testing.TB, o podOptions) *pod {
+// parts is a server without its port.
+type parts struct {
+	edge     *http.Server
+	handler  http.Handler
+	sessions *live.Sessions
+	close    func()
+}
+
+// assemble wires a server as cmd/chat does. The caller closes it, then the store.
+func assemble(t testing.TB, store chat.Store, o podOptions) parts {
 	t.Helper()
 	o = podDefaults(o)
 	logger := slog.New(slog.DiscardHandler)
-	store := o.store
-	if store == nil {
-		local, err := localstore.Open(localstore.Options{Dir: t.TempDir(), Logger: logger})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { local.Close() })
-		store = local
-	}
 	registry := prometheus.NewRegistry()
 	metrics := live.NewMetrics(registry)
 	service := chat.NewService(store, o.timeout)
-	t.Cleanup(service.Close)
 	sessions := live.New(o.live, service, store, metrics, logger)
-	t.Cleanup(sessions.Close)
 	edge, err := server.New(o.edge, service, sessions, metrics, registry, o.page, api.Documents, logger)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return parts{edge, edge.Handler, sessions, func() {
+		sessions.Close()
+		service.Close()
+	}}
+}
+
+// startPod starts a server that ends with the test.
+func startPod(t testing.TB, o podOptions) *pod {
+	t.Helper()
+	store := o.store
+	if store == nil {
+		store = openLocal(t)
+	}
+	if o.edge.ReadyTolerance == 0 {
+		o.edge.ReadyTolerance = 30 * time.Second
+	}
+	w := assemble(t, store, o)
+	t.Cleanup(w.close)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ts := &httptest.Server{Listener: listener, Config: edge}
+	ts := &httptest.Server{Listener: listener, Config: w.edge}
 	ts.Start()
 	t.Cleanup(ts.Close)
-	return &pod{addr: listener.Addr().String(), url: ts.URL, sessions: sessions, store: store}
+	return &pod{addr: listener.Addr().String(), url: ts.URL, sessions: w.sessions, store: store}
 }

@@ -79,6 +79,11 @@ func New(c Config, service *chat.Service, sessions *live.Sessions, metrics *live
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	route("GET /", "page", files.serve)
 	route("/", "page", func(w http.ResponseWriter, r *http.Request) {
+		allow := "GET, HEAD"
+		if r.URL.Path == "/api/v1/messages" {
+			allow += ", POST"
+		}
+		w.Header().Set("Allow", allow)
 		writeProblem(w, http.StatusMethodNotAllowed, &chat.Error{Code: chat.CodeNotFound, Message: "there is no " + r.Method + " here"})
 	})
 

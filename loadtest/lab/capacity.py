@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 #: The bracket is narrow enough when its ends differ by less than this factor.
-NARROW = 1.10
+NARROW = 1.05
 #: Most evaluations of a search.
 MOST_STEPS = 12
 

@@ -1,0 +1,61 @@
+"""The sweep's tables and model, from made-up runs; no load is run here."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lab import charts, sweep, usl
+from lab.scenario import load
+
+
+def test_tables_model_and_chart(tmp_path: Path) -> None:
+    truth = usl.Model(0.1, 0.02, 900)
+    rows = [
+        {
+            "replicas": pods, "users": 50, "rate": 10.0, "outcome": "clean",
+            "deliveries_per_s": truth.throughput(pods), "deliver_p50_ms": 2, "deliver_p99_ms": 9,
+            "ack_p99_ms": 5, "chat_cpu_us_per_delivery": 8, "lost": 0, "duplicated": 0,
+        }
+        for pods in (1, 2, 3, 4, 6)
+    ]  # fmt: skip
+    rows.append({**rows[0], "replicas": 8, "outcome": "INVALID", "deliveries_per_s": 1.0})
+    sweep.write_tables(tmp_path, rows, load("steady"), "loadtest/sweep steady")
+    found = json.loads((tmp_path / "sweep.json").read_text())["usl"]
+    assert found["over"] == "replicas" and found["points"] == 5  # the invalid run is left out
+    assert found["model"]["sigma"] == pytest.approx(0.1, rel=1e-3)
+    assert "INVALID" in (tmp_path / "README.md").read_text()
+    assert (tmp_path / "usl.svg").stat().st_size > 1000
+
+
+def test_too_few_points_are_said_not_fitted(tmp_path: Path) -> None:
+    row = {
+        "replicas": 1, "users": 5, "rate": 1, "outcome": "clean", "deliveries_per_s": 3.0,
+        "deliver_p50_ms": 1, "deliver_p99_ms": 1, "ack_p99_ms": 1,
+        "chat_cpu_us_per_delivery": 1, "lost": 0, "duplicated": 0,
+    }  # fmt: skip
+    sweep.write_tables(tmp_path, [row], load("steady"), "loadtest/sweep steady")
+    assert "No scalability law" in (tmp_path / "README.md").read_text()
+
+
+def test_little_is_a_check() -> None:
+    summary = {
+        "rows_ms": {"ack": {"mean": 20.0}},
+        "throughput": {"posts_per_s": 50.0},
+        "posts_in_flight": 1.0,
+    }
+    assert sweep.little_check(summary) == pytest.approx(1.0)
+    assert sweep.little_check({**summary, "posts_in_flight": None}) is None
+
+
+def test_charts_are_the_same_bytes_for_the_same_data(tmp_path: Path) -> None:
+    series = [{"second": float(s), "deliver_p50_ms": s * 1.5} for s in range(20)]
+    made = []
+    for name in ("a", "b"):
+        folder = tmp_path / name
+        folder.mkdir()
+        charts.over_time(folder, "x", series, [("deliver_p50_ms", "p50")], "Deliver", "ms")
+        made.append(((folder / "x.svg").read_bytes(), (folder / "x.png").read_bytes()))
+    assert made[0] == made[1]
+    assert b"time since start, s" in made[0][0] or b"<path" in made[0][0]
+    assert charts.over_time(tmp_path, "y", series, [("none", "none")], "t", "ms") is None

@@ -1,0 +1,61 @@
+package main_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// allowed is the table of docs/architecture.md: which rooms a room may import.
+var allowed = map[string][]string{
+	"api":                 {},
+	"web":                 {},
+	"internal/chat":       {},
+	"internal/wire":       {"internal/chat"},
+	"internal/localstore": {"internal/chat"},
+	"internal/redisstore": {"internal/chat"},
+	"internal/redistest":  {},
+	"internal/storetest":  {"internal/chat"},
+	"internal/measured":   {"internal/chat"},
+	"internal/live":       {"internal/chat", "internal/wire"},
+	"internal/server":     {"internal/chat", "internal/wire", "internal/live"},
+	"cmd/chat": {
+		"api", "web", "internal/chat", "internal/localstore", "internal/redisstore",
+		"internal/measured", "internal/live", "internal/server",
+	},
+}
+
+// owners may import what nobody else may.
+var owners = map[string]string{
+	"github.com/gorilla/websocket": "internal/live",
+	"github.com/redis/go-redis/v9": "internal/redisstore internal/redistest",
+	"go.etcd.io/bbolt":             "internal/localstore",
+}
+
+func TestImportsFollowTheHouse(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "chatapp/chat/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		room := strings.TrimPrefix(words[0], "chatapp/chat/")
+		rooms, known := allowed[room]
+		if !known {
+			t.Errorf("room %s is not in the table: say in docs/architecture.md what it is for and what it may import", room)
+		}
+		for _, imported := range words[1:] {
+			if other, ours := strings.CutPrefix(imported, "chatapp/chat/"); ours && !slices.Contains(rooms, other) {
+				t.Errorf("%s imports %s", room, other)
+			}
+			if owner, owned := owners[imported]; owned && !slices.Contains(strings.Fields(owner), room) {
+				t.Errorf("%s imports %s, which is for %s", room, imported, owner)
+			}
+			if room == "internal/chat" && (imported == "net/http" || imported == "log/slog") {
+				t.Errorf("%s imports %s", room, imported)
+			}
+		}
+	}
+}

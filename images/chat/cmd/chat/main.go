@@ -127,6 +127,7 @@ func run(ctx context.Context, c config, out io.Writer, logger *slog.Logger) (err
 			}
 		})
 	}
+	adminAt := "off"
 	if c.adminListen != "" {
 		l, err := net.Listen("tcp", c.adminListen)
 		if err != nil {
@@ -135,11 +136,12 @@ func run(ctx context.Context, c config, out io.Writer, logger *slog.Logger) (err
 		admin := server.Admin(registry, sessions, c.readyTolerance)
 		serve(admin, l)
 		defer admin.Close() // operators' requests are cut off, nothing is lost
-		logger.Info("metrics and profiles", "address", l.Addr().String())
+		adminAt = l.Addr().String()
 	}
 	serve(edge, listener)
 	defer edge.Close() // for the ways out that do not drain
-	fmt.Fprintf(out, "chat %s listens on %s (log: %s)\n", version, address4humans(listener.Addr()), where)
+	fmt.Fprintf(out, "chat %s listens on %s (log: %s)\n", version, humanURL(listener.Addr()), where)
+	logger.Info("metrics and profiles", "admin", adminAt)
 
 	select {
 	case err := <-failed:
@@ -179,8 +181,8 @@ func openStore(c config, logger *slog.Logger) (chat.Store, string, error) {
 	return store, "Redis", nil
 }
 
-// address4humans is the URL to open in a browser.
-func address4humans(a net.Addr) string {
+// humanURL is the URL to open in a browser.
+func humanURL(a net.Addr) string {
 	host, port, err := net.SplitHostPort(a.String())
 	if err != nil {
 		return a.String()

@@ -22,7 +22,7 @@ func startPods(t *testing.T, n int, redisURL string) []*pod {
 	t.Helper()
 	pods := make([]*pod, n)
 	for i := range pods {
-		pods[i] = startPod(t, "--redis-url", redisURL, "--name", fmt.Sprintf("pod-%d", i), "--post-rate", "0",
+		pods[i] = startPod(t, "--redis-url", redisURL, "--post-rate", "0",
 			"--drain-settle", "200ms", "--drain-spread", "500ms", "--drain-leave", "2s")
 	}
 	for _, p := range pods {

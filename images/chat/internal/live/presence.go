@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"crypto/rand"
 	"sync"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 // presence counts the people connected over all servers: it tells the log how
 // many are here, learns the sum, and tells every session when that changed.
 type presence struct {
-	server  string
+	server  string // of this process alone, however servers are named
 	store   chat.Store
 	live    *Sessions
 	metrics *Metrics
@@ -34,7 +35,7 @@ const (
 )
 
 func newPresence(server string, store chat.Store, live *Sessions, metrics *Metrics) *presence {
-	return &presence{server: server, store: store, live: live, metrics: metrics, poke: make(chan struct{}, 1)}
+	return &presence{server: server + "/" + rand.Text(), store: store, live: live, metrics: metrics, poke: make(chan struct{}, 1)}
 }
 
 // changed says that somebody came or went. It never blocks.

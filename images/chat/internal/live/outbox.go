@@ -75,67 +75,54 @@ const (
 	goodbyeBuffer = 208 << 10
 )
 
-// push queues a frame that answers the client. Its number is bounded by what
-// the client asks for, so it does not count against the limit.
-func (o *outbox) push(f *frame) {
+// add queues something to be written, unless the session is going or gone.
+func (o *outbox) add(queue func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closing != 0 || o.dead {
 		return
 	}
-	o.frames = append(o.frames, f)
+	queue()
 	o.start()
+}
+
+// push queues a frame that answers the client. Its number is bounded by what
+// the client asks for, so it does not count against the limit.
+func (o *outbox) push(f *frame) {
+	o.add(func() { o.frames = append(o.frames, f) })
 }
 
 // pushLive queues messages that nobody asked for just now. If too many wait,
 // the client is too slow: what waits is dropped, and the session closes with
 // wire.CloseTooSlow.
 func (o *outbox) pushLive(f *frame) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.closing != 0 || o.dead {
-		return
-	}
-	if o.bytes+len(f.text) > o.limit {
-		o.metrics.slow.Inc()
-		o.frames, o.bytes = nil, 0
-		o.goodbye(wire.CloseTooSlow)
-		return
-	}
-	o.frames = append(o.frames, f)
-	o.bytes += len(f.text)
-	o.start()
+	o.add(func() {
+		if o.bytes+len(f.text) > o.limit {
+			o.metrics.slow.Inc()
+			o.metrics.closed(wire.CloseTooSlow)
+			o.frames, o.bytes = nil, 0
+			o.goodbye(wire.CloseTooSlow)
+			return
+		}
+		o.frames = append(o.frames, f)
+		o.bytes += len(f.text)
+	})
 }
 
 // pushPresence queues the number online, in place of one not yet written.
 func (o *outbox) pushPresence(f *frame) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.closing != 0 || o.dead {
-		return
-	}
-	o.presence = f
-	o.start()
+	o.add(func() { o.presence = f })
 }
 
+// pushPing queues a ping.
 func (o *outbox) pushPing() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.closing != 0 || o.dead {
-		return
-	}
-	o.ping = true
-	o.start()
+	o.add(func() { o.ping = true })
 }
 
+// pushPong queues the answer to a ping. RFC 6455, 5.5.3: that to the most
+// recent one is enough.
 func (o *outbox) pushPong(payload string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.closing != 0 || o.dead {
-		return
-	}
-	o.pong = append([]byte{}, payload...) // RFC 6455, 5.5.3: the most recent ping is enough
-	o.start()
+	o.add(func() { o.pong = append([]byte{}, payload...) })
 }
 
 // extend gives the client d more to send something, unless it has been told

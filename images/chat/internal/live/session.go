@@ -72,7 +72,9 @@ func (s *session) run(ctx context.Context) {
 			continue
 		}
 		switch {
-		case isTimeout(err) && !s.greeted:
+		case isTimeout(err) && s.greeted:
+			return // it is gone, or has had the time that goodbye lets it
+		case isTimeout(err):
 			s.end(wire.CloseNoHello)
 		case errors.Is(err, websocket.ErrReadLimit):
 			s.end(wire.CloseTooBig) // gorilla has said so already, but not to a length over 63 bits

@@ -144,3 +144,100 @@ func benchAppend(b *testing.B, topics, size, tails int) {
 	b.ReportMetric(float64(n*size)/b.Elapsed().Seconds(), "msg/s")
 	b.ReportMetric(0, "ns/op")
 }
+
+// BenchmarkMemory gives what Redis keeps for each message in the log, and for
+// each key that it remembers.
+func BenchmarkMemory(b *testing.B) {
+	const messages = 1 << 16
+	for _, size := range []int{1, 16, 64, 256} {
+		b.Run(fmt.Sprintf("batch=%d", size), func(b *testing.B) {
+			server := redistest.Start(b, "--appendonly", "no")
+			s := open(b, redisstore.Options{URL: server.URL()})
+			payload := 0
+			for b.Loop() {
+				server.Do("flushall")
+				for n := range messages / size {
+					ds := benchDrafts(1, n, size, 10)
+					if _, err := s.Append(context.Background(), 0, ds); err != nil {
+						b.Fatal(err)
+					}
+					payload = ds[0].Size()
+				}
+			}
+			usage := func(key string) float64 {
+				n, _ := server.Do("memory", "usage", key, "samples", 0).(int64)
+				return float64(n) / messages
+			}
+			b.ReportMetric(float64(payload), "B-payload/msg")
+			b.ReportMetric(usage("chat:{p0}:log"), "B-log/msg")
+			b.ReportMetric(usage("chat:{p0}:keys0"), "B/key")
+			total, err := strconv.ParseFloat(server.Info("used_memory_dataset"), 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(total/messages, "B-all/msg")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// BenchmarkLatency gives the time from an append's call to its return, and to
+// the message's arrival at another process, one at a time, against the bare
+// append-and-tail of the same connections.
+func BenchmarkLatency(b *testing.B) {
+	server := redistest.Start(b)
+	opt := redisstore.Options{URL: server.URL()}
+	s, pod := open(b, opt), open(b, opt)
+	ctx := context.Background()
+	at := chat.Pos{}
+	var acked, seen time.Duration
+	n := 0
+	for b.Loop() {
+		n++
+		got := make(chan time.Time)
+		go func() {
+			for {
+				ms, err := pod.Read(ctx, 0, at, 10, time.Minute)
+				if err != nil || len(ms) > 0 {
+					if len(ms) > 0 {
+						at = ms[len(ms)-1].ID.Pos
+					}
+					got <- time.Now()
+					return
+				}
+			}
+		}()
+		start := time.Now()
+		if _, err := s.Append(ctx, 0, benchDrafts(1, n, 1, 1)); err != nil {
+			b.Fatal(err)
+		}
+		acked += time.Since(start)
+		seen += (<-got).Sub(start)
+	}
+
+	c, t := server.Client(), server.Client()
+	defer c.Close()
+	defer t.Close()
+	record := chat.AppendRecord(nil, benchDrafts(0, 0, 1, 1)[0])
+	var raw time.Duration
+	id := "0"
+	for range n {
+		got := make(chan time.Time)
+		go func() {
+			r, err := t.XRead(ctx, &redis.XReadArgs{Streams: []string{"raw", id}, Block: time.Minute}).Result()
+			if err == nil {
+				id = r[0].Messages[0].ID
+			}
+			got <- time.Now()
+		}()
+		start := time.Now()
+		if err := c.XAdd(ctx, &redis.XAddArgs{Stream: "raw", Values: []any{"topic 0", record}}).Err(); err != nil {
+			b.Fatal(err)
+		}
+		raw += (<-got).Sub(start)
+	}
+	b.ReportMetric(float64(acked.Microseconds())/float64(n), "µs-to-ack")
+	b.ReportMetric(float64(seen.Microseconds())/float64(n), "µs-to-tail")
+	b.ReportMetric(float64(seen)/float64(raw), "×raw")
+	b.ReportMetric(0, "ns/op")
+}

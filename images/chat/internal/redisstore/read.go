@@ -24,8 +24,9 @@ const (
 	// before the connection is given up; with the slice, below a second.
 	tailGrace = 400 * time.Millisecond
 
-	// maxEntries bounds what one call fetches, whatever the average batch.
-	maxEntries = 256
+	// maxEntries bounds what one call fetches, while the average batch is not
+	// known or has just changed: 5 MB if all are full of 300 B messages.
+	maxEntries = 64
 )
 
 // Read implements chat.Store.

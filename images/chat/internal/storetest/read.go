@@ -67,6 +67,13 @@ func testR2(t *testing.T, f Factory) {
 	if err != nil || len(got) == 0 || len(got) > chat.MaxBatch {
 		t.Errorf("R2: a waiting read of about 1 gave %d, %v", len(got), err)
 	}
+	// From within a batch, by a call that would wait if there were nothing.
+	for _, i := range []int{0, chat.MaxBatch - 2, chat.MaxBatch + 2} {
+		got, err := h.Read(h.ctx(), 0, want[i].ID.Pos, 1, patience)
+		if err != nil || len(got) == 0 || got[0] != want[i+1] {
+			t.Errorf("R1: a waiting read from within a batch gave %d messages, %v", len(got), err)
+		}
+	}
 }
 
 func testR3(t *testing.T, f Factory) {

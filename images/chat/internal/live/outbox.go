@@ -44,8 +44,9 @@ type outbox struct {
 	metrics *Metrics
 
 	mu       sync.Mutex
-	frames   []*frame
-	bytes    int            // of live frames in frames
+	frames   []waiting
+	live     int            // bytes of frames that nobody asked for
+	answers  int            // bytes of frames that the client asked for
 	presence *frame         // only the newest matters
 	ping     bool           // a ping is due
 	pong     []byte         // the newest ping of the client, to be answered
@@ -75,6 +76,12 @@ const (
 	goodbyeBuffer = 208 << 10
 )
 
+// waiting is a frame in the queue.
+type waiting struct {
+	*frame
+	live bool // nobody asked for it just now: it counts against the limit
+}
+
 // add queues something to be written, unless the session is going or gone.
 func (o *outbox) add(queue func()) {
 	o.mu.Lock()
@@ -86,10 +93,21 @@ func (o *outbox) add(queue func()) {
 	o.start()
 }
 
-// push queues a frame that answers the client. Its number is bounded by what
-// the client asks for, so it does not count against the limit.
+// push queues a frame that answers the client. It does not count against the
+// limit; but when too much of what it asked for waits (full), its reader asks
+// for no more of its frames.
 func (o *outbox) push(f *frame) {
-	o.add(func() { o.frames = append(o.frames, f) })
+	o.add(func() {
+		o.frames = append(o.frames, waiting{f, false})
+		o.answers += len(f.text)
+	})
+}
+
+// full reports whether the client has to take answers before it is heard again.
+func (o *outbox) full() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.answers > o.limit
 }
 
 // pushLive queues messages that nobody asked for just now. If too many wait,
@@ -97,15 +115,15 @@ func (o *outbox) push(f *frame) {
 // wire.CloseTooSlow.
 func (o *outbox) pushLive(f *frame) {
 	o.add(func() {
-		if o.bytes+len(f.text) > o.limit {
+		if o.live+len(f.text) > o.limit {
 			o.metrics.slow.Inc()
 			o.metrics.closed(wire.CloseTooSlow)
-			o.frames, o.bytes = nil, 0
+			o.frames, o.live, o.answers = nil, 0, 0
 			o.goodbye(wire.CloseTooSlow)
 			return
 		}
-		o.frames = append(o.frames, f)
-		o.bytes += len(f.text)
+		o.frames = append(o.frames, waiting{f, true})
+		o.live += len(f.text)
 	})
 }
 
@@ -166,7 +184,7 @@ func (o *outbox) goodbye(code wire.CloseCode) {
 func (o *outbox) kill() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.dead, o.frames, o.bytes, o.presence = true, nil, 0, nil
+	o.dead, o.frames, o.live, o.answers, o.presence = true, nil, 0, 0, nil
 	o.signalEmpty()
 }
 
@@ -219,8 +237,10 @@ func (o *outbox) flush() {
 			return
 		}
 		for _, f := range due.frames {
-			if f.joinable() {
-				o.bytes -= len(f.text)
+			if f.live {
+				o.live -= len(f.text)
+			} else {
+				o.answers -= len(f.text)
 			}
 		}
 		o.frames, o.presence, o.ping, o.pong = o.frames[n:], nil, false, nil
@@ -240,14 +260,14 @@ func (o *outbox) flush() {
 
 // due is what one turn of flush writes.
 type due struct {
-	frames   []*frame // to be joined
+	frames   []waiting // to be joined
 	presence *frame
 	ping     bool
 	pong     []byte
 }
 
 // joinCount is how many of the first frames go out as one.
-func joinCount(frames []*frame) int {
+func joinCount(frames []waiting) int {
 	if len(frames) == 0 || !frames[0].joinable() {
 		return min(len(frames), 1)
 	}
@@ -283,7 +303,7 @@ func (o *outbox) write(d due) error {
 
 var joinBuffers = sync.Pool{New: func() any { b := make([]byte, 0, maxJoined+4<<10); return &b }}
 
-func (o *outbox) writeJoined(frames []*frame) error {
+func (o *outbox) writeJoined(frames []waiting) error {
 	o.metrics.frames.Inc()
 	if len(frames) == 1 {
 		return o.writeText(frames[0].text)

@@ -67,6 +67,9 @@ func (s *session) run(ctx context.Context) {
 	s.conn.SetPingHandler(func(payload string) error { s.out.pushPong(payload); s.alive(); return nil })
 	s.out.extend(helloWait)
 	for {
+		if s.out.full() {
+			<-s.out.drained() // the writer's deadline ends it, if the client does not
+		}
 		err := s.readFrame(ctx)
 		if err == nil {
 			continue

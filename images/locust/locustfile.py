@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import gevent
 from locust import events
 from locust import stats as locust_stats
 from locust.argument_parser import LocustArgumentParser
@@ -55,6 +56,9 @@ def wire_up(environment: Environment, web_ui: Any = None, **_: Any) -> None:
     except ValueError as error:
         sys.stderr.write(f"locust: {error}\n")
         sys.exit(2)
+    # Loading took seconds that gevent's loop has not noticed: without this, the timer of
+    # --run-time, set next, counts from before and ends the run early.
+    gevent.get_hub().loop.update_now()
     environment.dispatcher_class = ChatDispatcher.bound_to(environment)
     # A worker only loads; a master only judges; a single process does both.
     if isinstance(environment.runner, WorkerRunner):

@@ -200,10 +200,12 @@ class ChatClient:
                 ended = self._one_connection()
                 failures = 0
             except GONE as error:
-                ended = describe(error)
-                # Broken before the welcome: nothing was lost, but a person was turned away.
-                self.bench.failure("connect", ended)
-                failures += 1
+                ended = self._leave or describe(error)
+                # Broken before the welcome: nothing was lost, but a person was turned away;
+                # unless that person left in the middle of it.
+                if not self._leave:
+                    self.bench.failure("connect", ended)
+                    failures += 1
             except Exception as error:
                 # A dead reader would be silent: the user would look like a quiet one.
                 self.bench.failure("reader", f"reader died: {error!r}")

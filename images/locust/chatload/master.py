@@ -208,6 +208,8 @@ class Master:
             runner.register_message(name, handler)
         environment.events.test_start.add_listener(self._on_test_start)
         environment.events.test_stopping.add_listener(self._on_test_stopping)
+        # TERM and INT: Locust fixes the exit code right after `quitting`, so settle before that.
+        environment.events.quitting.add_listener(self._on_test_stopping)
         environment.events.worker_connect.add_listener(self._on_worker_connect)
         environment.events.spawning_complete.add_listener(self._on_spawned)
 

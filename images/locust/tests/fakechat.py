@@ -248,12 +248,18 @@ class FakeChat:
                     if self.args.close_after and session.frames >= self.args.close_after:
                         session.writer.transport.abort()
                         return
-                await news.wait()
+                try:
+                    await asyncio.wait_for(news.wait(), 0.3 if session.held else None)
+                except TimeoutError:
+                    # Nothing overtook the message that was held back: no swap after all.
+                    held, session.held = session.held, None
+                    body = {"type": "messages", "messages": [held], "cursor": str(session.position)}
+                    await self.say(session, body)
 
     def mischief(self, session: Session, message: dict[str, Any]) -> list[dict[str, Any]]:
         """What is delivered instead of ``message``: it, nothing, it twice, or it after the next.
 
-        Only the very first and the swap's partner are spared, so that every act can be counted.
+        No two acts touch the same message, so that each can be counted.
         """
         if session.held is not None:
             first, session.held = session.held, None

@@ -16,7 +16,7 @@ const chatLab = (() => {
 .chat-lab .card span{color:#4a5568;font-size:13px}.chat-lab .card.bad{background:#fdecea;border-color:#b3261e}
 .chat-lab table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:14px}
 .chat-lab th,.chat-lab td{padding:4px 8px;border-bottom:1px solid #e1e6ed;text-align:right}
-.chat-lab th:first-child,.chat-lab td:first-child,.chat-lab td.text{text-align:left}
+.chat-lab th:first-child,.chat-lab td:first-child,.chat-lab .text{text-align:left}
 .chat-lab tr.bad td{background:#fdecea}
 .chat-lab .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(480px,1fr));gap:16px}
 .chat-lab figure{margin:0;min-width:0}.chat-lab figcaption{font-size:13px;color:#4a5568}
@@ -39,13 +39,15 @@ const chatLab = (() => {
   }
 
   // table makes a table from column titles and rows of cells; `bad` marks rows to worry about.
+  // Words go to the left, numbers to the right.
   function table(titles, rows) {
+    const side = (cell, at) => at && /[A-Za-z]{3}|NO/.test(cell) ? {class: "text"} : {};
+    const first = rows.length ? rows[0].cells : titles;
     return make("table", {},
-      make("thead", {}, make("tr", {}, ...titles.map((title) => make("th", {scope: "col"}, title)))),
+      make("thead", {}, make("tr", {}, ...titles.map((title, at) =>
+        make("th", {scope: "col", ...side(String(first[at]), at)}, title)))),
       make("tbody", {}, ...rows.map(({cells, bad}) => make("tr", bad ? {class: "bad"} : {},
-        ...cells.map((cell, at) => make("td",
-          at && typeof cell === "string" && Number.isNaN(Number(cell.replace(/[,–]/g, "") || 0))
-            ? {class: "text"} : {}, String(cell)))))));
+        ...cells.map((cell, at) => make("td", side(String(cell), at), String(cell)))))));
   }
 
   // ticks gives 3 to 6 round values from 0 to at least `top`.
@@ -54,7 +56,7 @@ const chatLab = (() => {
     const power = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10].find((one) => one * power >= rough) * power;
     const out = [];
-    for (let value = 0; value < top + step; value += step) out.push(value);
+    for (let value = 0; value < top + step || out.length < 2; value += step) out.push(value);
     return out;
   }
 
@@ -126,8 +128,8 @@ const chatLab = (() => {
     body.append(banner(summary), make("h2", {}, "Delivery ledger"),
       make("div", {class: "cards", id: "chat-ledger"}, ...LEDGER.map((word) => make("div",
         {class: BAD.has(word) && ledger[word] ? "card bad" : "card", "data-word": word},
-        make("b", {}, ledger[word] === undefined ? "at the end" : number(ledger[word])),
-        make("span", {}, word)))));
+        make("b", {}, number(ledger[word])),
+        make("span", {}, ledger[word] === undefined ? `${word} (at the end)` : word)))));
     const more = ["owed", "indeterminate", "gaps", "overlap", "foreign", "corrupt", "left"]
       .filter((word) => ledger[word]).map((word) => `${word} ${number(ledger[word])}`);
     if (more.length) body.append(make("p", {}, `Also: ${more.join(", ")}.`));
@@ -162,6 +164,14 @@ const chatLab = (() => {
     root.replaceChildren(style, body);
   }
 
+  // place puts the section under Locust's row of tabs, over the empty panel that Locust draws.
+  function place(root) {
+    const tabs = document.querySelector('[role="tablist"]');
+    const top = tabs ? tabs.getBoundingClientRect().bottom + window.scrollY : 0;
+    root.style.cssText = `position:absolute;left:0;right:0;top:${top + 8}px;z-index:1;`
+      + "background:#fff;min-height:70vh";
+  }
+
   // tab keeps the Chat tab of Locust's page up to date while its address says that it is shown.
   function tab() {
     const root = make("section", {id: "chat-lab", "aria-label": "Chat", hidden: ""});
@@ -180,6 +190,7 @@ const chatLab = (() => {
     }
     setInterval(() => {
       const now = new URLSearchParams(location.search).get("tab") === "chat";
+      if (now) place(root);
       if (now === shown) return;
       shown = now;
       root.hidden = !shown;

@@ -1,0 +1,146 @@
+"""The web UI: a run from a real browser, the Chat tab, the downloads, the login."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from http.cookiejar import CookieJar
+from pathlib import Path
+
+import pytest
+from runs import PATIENT, FakeServer, LocustRun
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+
+
+def free_port() -> int:
+    """A port that is free on loopback now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def started(url: str, *more: str, env: dict[str, str] | None = None) -> tuple[LocustRun, str]:
+    """Locust with its web UI, and the UI's address, once it answers."""
+    port = free_port()
+    flags = ["--host", url, "--web-host", "127.0.0.1", "--web-port", str(port), *PATIENT, *more]
+    run = LocustRun(flags, env or {}).start()
+    address = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return run, address
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(run.output)
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[tuple[LocustRun, str]]:
+    """A fake chat, and Locust's web UI before it."""
+    with FakeServer([]) as server:
+        run, address = started(server.url)
+        yield run, address
+        assert run.child is not None
+        run.child.terminate()
+        run.end()
+
+
+def swarm(address: str, **form: str) -> dict[str, object]:
+    """Press Start with these fields."""
+    data = urllib.parse.urlencode({"user_count": "3", "spawn_rate": "3", **form}).encode()
+    with urllib.request.urlopen(f"{address}/swarm", data, timeout=30) as answer:  # noqa: S310
+        found: dict[str, object] = json.loads(answer.read())
+    return found
+
+
+def test_a_start_with_wrong_settings_is_refused_with_the_reason(lab: tuple[LocustRun, str]) -> None:
+    answer = swarm(lab[1], posters_share="3")
+    assert answer["success"] is False and "--posters-share" in str(answer["message"])
+
+
+def test_before_a_run_the_downloads_say_so(lab: tuple[LocustRun, str]) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"{lab[1]}/chat/summary.json", timeout=10)  # noqa: S310
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
+def test_a_run_from_a_real_browser(lab: tuple[LocustRun, str], tmp_path: Path) -> None:
+    """Start with settings of the form, watch the Chat tab fill, stop, download the report."""
+    from playwright.sync_api import expect, sync_playwright  # noqa: PLC0415
+
+    errors: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(lab[1])
+        page.fill("input[name=userCount]", "8")
+        page.fill("input[name=spawnRate]", "8")
+        page.get_by_text("Custom parameters").click()
+        page.fill("input[name=rate]", "33")
+        page.fill("input[name=postersShare]", "0.5")
+        page.get_by_role("button", name="Start", exact=True).click()
+        page.get_by_role("tab", name="Chat").click()
+        lab_section = page.locator("#chat-lab")
+        expect(lab_section).to_contain_text("rate 33 posts/s", timeout=30_000)
+        delivered = page.locator('[data-word="delivered"] b')
+        expect(delivered).to_have_text(re.compile(r"[1-9][\d,]{2,}"), timeout=30_000)
+        expect(lab_section.locator("figure svg path").first).to_have_attribute(
+            "d", re.compile("L"), timeout=30_000
+        )
+        expect(lab_section).to_contain_text("fake-")  # connections by pod
+        page.get_by_role("button", name="Stop").click()
+        outcome = page.locator("#chat-outcome")
+        expect(outcome).to_contain_text("CLEAN", timeout=60_000)
+        expect(page.locator('[data-word="lost"] b')).to_have_text("0")
+        page.screenshot(path=str(tmp_path / "chat-tab.png"), full_page=True)
+        page.get_by_role("tab", name="Download Data").click()
+        expect(lab_section).to_be_hidden()
+        with page.expect_download() as waiting:
+            page.get_by_text("Download Chat report.html").click()
+        report = tmp_path / "report.html"
+        waiting.value.save_as(report)
+        page.goto(report.as_uri())
+        expect(page.locator("#chat-outcome")).to_contain_text("CLEAN")
+        browser.close()
+    assert errors == []
+
+
+def test_the_login_lets_in_who_knows_the_password_and_nobody_else() -> None:
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+    secret = {"LOCUST_WEB_USER": "ada", "LOCUST_WEB_PASSWORD": "difference"}
+    run, address = started("http://127.0.0.1:9", "--web-login", env=secret)
+    try:
+        for path in ("/chat/data", "/", "/chat/tab.js"):
+            with opener.open(f"{address}{path}", timeout=10) as answer:
+                assert "/login" in answer.url, path
+
+        def log_in(password: str) -> str:
+            data = urllib.parse.urlencode({"username": "ada", "password": password}).encode()
+            with opener.open(f"{address}/chat-login", data, timeout=10) as answer:
+                return str(answer.url)
+
+        assert "/login" in log_in("wrong")
+        assert "/login" not in log_in("difference")
+        with opener.open(f"{address}/chat/data", timeout=10) as answer:
+            assert json.loads(answer.read())["summary"] is None
+    finally:
+        assert run.child is not None
+        run.child.terminate()
+        run.end()
+
+
+def test_a_login_without_a_password_does_not_start() -> None:
+    run = LocustRun(["--host", "http://127.0.0.1:9", "--web-port", str(free_port()), "--web-login"])
+    run.start()
+    assert run.end() != 0 and "LOCUST_WEB_PASSWORD" in run.output

@@ -34,7 +34,7 @@ EXIT_CLEAN, EXIT_BROKEN, EXIT_INVALID = 0, 3, 4
 #: Seconds a worker may take beyond the drain time-out before it is given up.
 PATIENCE = 10.0
 #: Seconds between two partial summaries while the load runs.
-PARTIAL_EVERY = 5.0
+PARTIAL_EVERY = 3.0
 
 
 class Run:

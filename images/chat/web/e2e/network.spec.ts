@@ -137,7 +137,7 @@ test("an outage is nobody's business for 5 s; then it is said, with a way out", 
   // Timers are never early.
   expect(Number(await chat.status.getAttribute("data-patience"))).toBeGreaterThanOrEqual(4_990);
   await expect(chat.status).toHaveText("Offline. Messages are kept and sent later.");
-  await expect(strip).toContainText(/Next try in \d+ s|Connecting/);
+  await expect(strip).toContainText(/Next try in seconds: \d+|Connecting/);
   expect(await strip.boundingBox()).toEqual(place);
 
   network.refuseSockets = false;

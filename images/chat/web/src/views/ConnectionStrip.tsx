@@ -39,11 +39,11 @@ export function ConnectionStrip(props: { connection: ConnectionState; onReconnec
       </div>
       {shown && (
         <>
-          {connection.phase === "waiting" && <Countdown until={connection.until} />}
-          {connection.phase === "connecting" && <span class="countdown">Connecting…</span>}
           <button type="button" onClick={onReconnect}>
             Reconnect now
           </button>
+          {connection.phase === "waiting" && <Countdown until={connection.until} />}
+          {connection.phase === "connecting" && <span class="countdown">Connecting…</span>}
         </>
       )}
     </div>
@@ -59,7 +59,7 @@ function Countdown({ until }: { until: number }): JSX.Element {
   }, [until]);
   return (
     <span class="countdown" aria-hidden="true">
-      Next try in {Math.max(0, Math.ceil((until - now) / 1000))} s
+      Next try in seconds: <b>{Math.max(0, Math.ceil((until - now) / 1000))}</b>
     </span>
   );
 }

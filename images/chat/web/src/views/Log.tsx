@@ -4,7 +4,7 @@
  */
 
 import type { JSX } from "preact";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } from "preact/hooks";
 import type { Chat } from "../chat.ts";
 import type { Entry } from "../outbox/entry.ts";
 import { compareInTopic, compareMerged, type Message } from "../protocol/message.ts";
@@ -18,7 +18,20 @@ import { PendingRow, Row } from "./Row.tsx";
 import { distanceToBottom, findRow, measureAnchor, restoreAnchor, STICK_PX, type Anchor } from "./scroll.ts";
 import { search } from "./search.ts";
 import { focusMessage, newestAsked, target } from "./ui.ts";
-import { around, bounds, hold, stepDown, stepUp, TAIL, upperBound, type Window } from "./window.ts";
+import {
+  around,
+  bounds,
+  CUT_ROWS,
+  cutTail,
+  follow,
+  hold,
+  stepDown,
+  stepUp,
+  TAIL,
+  TAIL_ROWS,
+  upperBound,
+  type Window,
+} from "./window.ts";
 
 /** Messages of one sender this close together share a head. Ms. */
 const GROUP_MS = 5 * 60_000;
@@ -49,7 +62,12 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
 
   const scroller = useRef<HTMLDivElement>(null);
   const rows = useRef<HTMLOListElement>(null);
-  const [window, setWindow] = useState<Window>(TAIL);
+  const [, render] = useReducer<number, void>((n) => n + 1, 0);
+  const window = useRef<Window>(TAIL);
+  const setWindow = (next: Window): void => {
+    window.current = next;
+    render();
+  };
   /** Following the newest? Changed by scrolling, read between renders. */
   const stuck = useRef(true);
   const anchor = useRef<Anchor | undefined>(undefined);
@@ -59,11 +77,12 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
   const [divider, setDivider] = useState<string | undefined>(undefined);
   const opened = useRef(false);
 
-  const stretch = bounds(list, window, compare);
+  if (stuck.current) window.current = follow(list, window.current, compare);
+  const stretch = bounds(list, window.current, compare);
   const shown = list.slice(stretch.start, stretch.end);
 
   /** What stands at the very end; when it changes, who follows the newest is taken along. */
-  const newest = `${list.at(-1)?.id} ${pending.map((entry) => `${entry.key}${entry.failed ? "!" : ""}`).join(" ")}`;
+  const newest = `${shown.at(-1)?.id} ${pending.map((entry) => `${entry.key}${entry.failed ? "!" : ""}`).join(" ")}`;
   const followed = useRef("");
 
   // Read before this render touches the DOM.
@@ -87,7 +106,8 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
 
   const stick = (): void => {
     stuck.current = true;
-    setWindow(TAIL);
+    // Rows that already stand there stay: cutting them is for a frame of its own.
+    setWindow(stretch.end === list.length ? { top: list[stretch.start], bottom: undefined } : TAIL);
     setLeft(undefined);
   };
   const toNewest = (): void => {
@@ -107,16 +127,41 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
     const el = scroller.current;
     if (!el || !opened.current) return;
     if (el.scrollTop < REACH_PX && stretch.start > 0) {
-      if (!stuck.current) setWindow(stepUp(list, stretch));
+      if (!stuck.current || shown.length < TAIL_ROWS) setWindow(stepUp(list, stretch));
     } else if (el.scrollTop < REACH_PX && !searching) {
       chat.loadOlder(view);
     }
-    if (distanceToBottom(el) < REACH_PX && stretch.end < list.length) setWindow(stepDown(list, stretch));
+    if (distanceToBottom(el) < REACH_PX && stretch.end < list.length && !stuck.current) {
+      setWindow(stepDown(list, stretch));
+    }
   };
+
+  /**
+   * Following the newest, rows are only added; once there are many, the oldest are cut in a frame of
+   * their own, in which nothing else moves, and the next frame goes on.
+   */
+  const cut = (): void => {
+    if (!stuck.current) return;
+    if (window.current.bottom) setWindow({ top: window.current.top, bottom: undefined });
+    else if (shown.length > CUT_ROWS) setWindow(cutTail(list, stretch));
+  };
+  const cutNow = useRef(cut);
+  cutNow.current = cut;
+  const cutting = stuck.current && (window.current.bottom !== undefined || shown.length > CUT_ROWS);
+  useEffect(() => {
+    if (!cutting) return undefined;
+    const before = followed.current;
+    const frame = requestAnimationFrame(() => {
+      // Rows were added in this very frame: the effect of that render asks again.
+      if (followed.current === before) cutNow.current();
+    });
+    return () => cancelAnimationFrame(frame);
+  });
 
   const onScroll = (): void => {
     const el = scroller.current;
     if (!el || !rows.current) return;
+    if (stuck.current && window.current.bottom) return;
     const distance = stretch.end === list.length ? distanceToBottom(el) : Infinity;
     // One lets go early and takes hold late: nothing jumps because one comes near.
     if (distance <= 1 && !stuck.current) stick();
@@ -253,10 +298,15 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
             );
           })}
           {stretch.end === list.length &&
-            pending.map((entry) => (
+            pending.map((entry, i) => {
+              const before = i > 0 ? pending[i - 1] : list.at(-1);
+              const newDay = !before || !sameDay(timeOf(before), timeOf(entry));
+              return (
               <PendingRow
                 key={`pending ${entry.key}`}
                 entry={entry}
+                day={newDay ? dayName(timeOf(entry), now) : undefined}
+                grouped={!newDay && follows(before, entry)}
                 withTopic={view === ALL}
                 onRetry={chat.retry}
                 onTakeBack={(key) => {
@@ -264,7 +314,8 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
                   if (taken) onTakeBack(taken);
                 }}
               />
-            ))}
+              );
+            })}
         </ol>
       </div>
       {left && !stuck.current && (
@@ -298,13 +349,17 @@ function lastVisible(scroller: HTMLElement | null, rows: HTMLElement | null): El
   return all.findLast((row) => row.getBoundingClientRect().bottom <= bottom + 1) ?? null;
 }
 
-/** Does `message` follow `before` as one utterance of one sender? */
-function follows(before: Message | undefined, message: Message): boolean {
+function timeOf(said: Message | Entry): Date {
+  return new Date("time" in said ? said.time : said.created);
+}
+
+/** Does `said` follow `before` as one utterance of one sender? */
+function follows(before: Message | Entry | undefined, said: Message | Entry): boolean {
   return (
     before !== undefined &&
-    before.email === message.email &&
-    before.name === message.name &&
-    before.topic === message.topic &&
-    Math.abs(Date.parse(message.time) - Date.parse(before.time)) < GROUP_MS
+    before.email === said.email &&
+    before.name === said.name &&
+    before.topic === said.topic &&
+    Math.abs(timeOf(said).getTime() - timeOf(before).getTime()) < GROUP_MS
   );
 }

@@ -34,11 +34,7 @@ export class Row extends Component<RowProps> {
   render({ message, day, firstUnread, grouped, withTopic }: RowProps): JSX.Element {
     return (
       <li class={grouped ? "row grouped" : "row"} data-id={message.id} tabIndex={-1}>
-        {day !== undefined && (
-          <div class="day">
-            <span>{day}</span>
-          </div>
-        )}
+        <Day day={day} />
         {firstUnread && (
           <div class="unread">
             <span>New</span>
@@ -50,20 +46,33 @@ export class Row extends Component<RowProps> {
   }
 }
 
-/** A message of the outbox that the log has not confirmed. */
-export function PendingRow(props: {
-  entry: Entry;
-  withTopic: boolean;
-  onRetry: (key: string) => void;
-  onTakeBack: (key: string) => void;
-}): JSX.Element {
-  const { entry, withTopic, onRetry, onTakeBack } = props;
+function Day({ day }: { day: string | undefined }): JSX.Element | null {
+  return day === undefined ? null : (
+    <div class="day">
+      <span>{day}</span>
+    </div>
+  );
+}
+
+export interface PendingRowProps extends Pick<RowProps, "day" | "grouped" | "withTopic"> {
+  readonly entry: Entry;
+  onRetry(key: string): void;
+  onTakeBack(key: string): void;
+}
+
+/**
+ * A message of the outbox that the log has not confirmed. As high as the row it will become, so that
+ * nothing moves when it does.
+ */
+export function PendingRow({ entry, day, grouped, withTopic, onRetry, onTakeBack }: PendingRowProps): JSX.Element {
+  const { failed } = entry;
   return (
-    <li class={entry.failed ? "row failed" : "row pending"} tabIndex={-1}>
+    <li class={`row ${failed ? "failed" : "pending"}${grouped ? " grouped" : ""}`} tabIndex={-1}>
+      <Day day={day} />
       <Body message={entry} withTopic={withTopic} time={new Date(entry.created)}>
-        {entry.failed ? (
+        {failed ? (
           <div class="outcome">
-            <span>Not sent: {entry.failed.message}</span>{" "}
+            <span>Not sent: {failed.message}</span>{" "}
             <button type="button" onClick={() => onRetry(entry.key)}>
               Retry
             </button>{" "}
@@ -72,7 +81,7 @@ export function PendingRow(props: {
             </button>
           </div>
         ) : (
-          <span class="outcome">Sending…</span>
+          <span class="sending">Sending…</span>
         )}
       </Body>
     </li>

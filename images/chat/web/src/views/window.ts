@@ -14,10 +14,12 @@ export interface Window {
 /** Follows the newest message. */
 export const TAIL: Window = { top: undefined, bottom: undefined };
 
-/** Rows in the DOM: when following the newest, at most, and how many one step adds. */
-export const TAIL_ROWS = 120;
+/** Rows in the DOM: at most, when one begins to follow the newest, and how many one step adds. */
 export const MAX_ROWS = 360;
+export const TAIL_ROWS = 120;
 export const STEP = 120;
+/** Following the newest, this many rows are cut back to TAIL_ROWS. Below MAX_ROWS. */
+export const CUT_ROWS = 240;
 
 export interface Bounds {
   /** Index of the first row. */
@@ -34,6 +36,22 @@ export function bounds(list: readonly Message[], window: Window, compare: Compar
   const start = Math.min(upperBound(list, window.top, compare, true), end);
   // Following the newest from a fixed top: the stretch is full, so it stops following.
   return { start, end: Math.min(end, start + MAX_ROWS) };
+}
+
+/**
+ * The window of one who follows the newest: its top stays while rows are added below. When more
+ * came at once than fit, it begins anew.
+ */
+export function follow(list: readonly Message[], window: Window, compare: Compare): Window {
+  const { start, end } = bounds(list, window, compare);
+  if (window.bottom && end > start) return window;
+  const fits = window.top && end === list.length && end > start;
+  return fits ? window : { top: list[Math.max(0, list.length - TAIL_ROWS)], bottom: undefined };
+}
+
+/** The last TAIL_ROWS of a stretch, and for now nothing newer. */
+export function cutTail(list: readonly Message[], { end }: Bounds): Window {
+  return { top: list[Math.max(0, end - TAIL_ROWS)], bottom: list[end - 1] };
 }
 
 /** The same stretch, held in place while newer messages arrive. */

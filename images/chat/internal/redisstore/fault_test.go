@@ -2,7 +2,6 @@ package redisstore_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -72,13 +71,15 @@ type poster struct {
 	acked, errs []string
 	ids         map[string]chat.ID
 	stop, done  chan struct{}
-	count       chan int // of acknowledged batches so far; buffered
+	count       chan int      // of acknowledged batches so far; buffered
+	gap         time.Duration // the longest between two acknowledgements
 }
 
 func startPoster(s *redisstore.Store, part int, topic, prefix string) *poster {
 	p := &poster{ids: make(map[string]chat.ID), stop: make(chan struct{}), done: make(chan struct{}), count: make(chan int, 100_000)}
 	go func() {
 		defer close(p.done)
+		last := time.Now()
 		for n := 0; ; n++ {
 			ds := drafts(fmt.Sprint(prefix, n), 1+n%9)
 			for i := range ds {
@@ -101,6 +102,7 @@ func startPoster(s *redisstore.Store, part int, topic, prefix string) *poster {
 					p.acked = append(p.acked, ds[i].Key)
 					p.ids[ds[i].Key] = a.ID
 				}
+				p.gap, last = max(p.gap, time.Since(last)), time.Now()
 				p.count <- n
 				break
 			}
@@ -137,14 +139,26 @@ func (p *poster) check(t *testing.T, log []chat.Message) {
 			t.Errorf("%s was acknowledged as %v, and is in the log as %v", key, p.ids[key], seen[key])
 		}
 	}
-	t.Logf("%d messages acknowledged, %d in the log, %d appends failed: %q",
-		len(p.acked), len(log), len(p.errs), slices.Compact(p.errs))
+	t.Logf("%d messages acknowledged, %d in the log, longest gap %v, %d appends failed: %q",
+		len(p.acked), len(log), p.gap, len(p.errs), slices.Compact(p.errs))
 }
 
-// A master dies under appends. Sentinel names the replica; what was
-// acknowledged is there, and the tail goes on without gap or repeat.
+// A master dies under appends, or hangs and comes back when another has taken
+// over. What was acknowledged is there, and the tail goes on without gap or
+// repeat.
 func TestSentinelFailover(t *testing.T) {
 	t.Parallel()
+	t.Run("killed", func(t *testing.T) {
+		t.Parallel()
+		testFailover(t, (*redistest.Server).Kill, nil)
+	})
+	t.Run("frozen", func(t *testing.T) {
+		t.Parallel()
+		testFailover(t, (*redistest.Server).Freeze, (*redistest.Server).Thaw)
+	})
+}
+
+func testFailover(t *testing.T, fail, back func(*redistest.Server)) {
 	ha := redistest.StartHA(t)
 	s := open(t, redisstore.Options{URL: ha.URL()})
 	epoch, err := s.State(within(t, patience), 0)
@@ -154,9 +168,13 @@ func TestSentinelFailover(t *testing.T) {
 	tail := startTail(open(t, redisstore.Options{URL: ha.URL()}), 0)
 	p := startPoster(s, 0, "general", "k")
 	p.more(t, 200)
-	ha.Master.Kill()
+	fail(ha.Master)
 	ha.AwaitMaster()
 	p.more(t, len(p.count)+200)
+	if back != nil {
+		back(ha.Master)
+		p.more(t, len(p.count)+200)
+	}
 	p.end()
 	log := readAll(t, s, 0)
 	p.check(t, log)
@@ -452,8 +470,6 @@ func TestFrozenRedis(t *testing.T) {
 	defer server.Thaw()
 	if _, err := s.Append(within(t, 500*time.Millisecond), 0, drafts("b", 1)); err == nil {
 		t.Error("an append to a frozen Redis succeeded")
-	} else if !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("not the deadline's error: %v", err)
 	}
 	ends := make(chan struct{})
 	go func() {
@@ -484,12 +500,11 @@ func TestKeysAreRememberedAndForgotten(t *testing.T) {
 		if got := appendTo(t, s, 0, drafts("a", 3)); !got[2].Duplicate || got[2].ID != first[2].ID {
 			t.Fatalf("after %d periods: %+v, want duplicates of %+v", period, got, first)
 		}
-		rotated, _ := server.Do("hget", meta, "rotated").(string)
 		before := fmt.Sprint(time.Now().UnixMilli() - half - 1)
 		server.Do("hset", meta, "rotated", before)
 		until(t, "the generations move on", func() bool {
 			now, _ := server.Do("hget", meta, "rotated").(string)
-			return now != before && now >= rotated
+			return now != before
 		})
 	}
 	for g := range 3 {

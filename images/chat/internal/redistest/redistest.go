@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -67,21 +68,28 @@ func start(t testing.TB, args ...string) *Server {
 	return s
 }
 
-// freePort is a port that nobody has now, and whose bus port (10,000 above)
-// is a valid one.
+// freePort is a port that nobody has now, nor the one 10,000 above, a Cluster
+// node's second. Both are below the range that the system takes for outgoing
+// connections, so that a killed server finds its port free again.
 func freePort(t testing.TB) int {
 	t.Helper()
-	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatalf("find a free port: %v", err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		l.Close()
-		if port < 55_000 {
+	const first, count, bus = 10_000, 12_000, 10_000
+	for range 1000 {
+		port := first + rand.IntN(count)
+		if free(port) && free(port+bus) {
 			return port
 		}
 	}
+	t.Fatal("no free port between 10000 and 22000")
+	return 0
+}
+
+func free(port int) bool {
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return false
+	}
+	return l.Close() == nil
 }
 
 // Run starts the process, again after Kill: on the same port and folder.

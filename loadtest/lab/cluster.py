@@ -13,6 +13,7 @@ import json
 import subprocess
 import tarfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -68,9 +69,8 @@ def run_cluster(scenario: Scenario, folder: Path) -> int:
         raise LabError("faults are for --where local; on a cluster, use the fault tests")
     job = job_for(scenario)
     name = str(job["metadata"]["name"])  # type: ignore[index]
-    before = kubectl("get", "deployment", "chat", "-o", "jsonpath={.spec.replicas}")
     kubectl("delete", "job", name, "--ignore-not-found", "--wait=true")
-    kubectl("scale", "deployment", "chat", f"--replicas={scenario.replicas}")
+    before = hold_replicas(scenario.replicas)
     try:
         kubectl("rollout", "status", "deployment", "chat", "--timeout=180s")
         kubectl("apply", "-f", "-", stdin=yaml.safe_dump(job))
@@ -86,11 +86,46 @@ def run_cluster(scenario: Scenario, folder: Path) -> int:
             wait_for_end(name, scenario)
             log = kubectl("logs", f"job/{name}", "--tail=-1")
     finally:
-        kubectl("scale", "deployment", "chat", f"--replicas={before}", check=False)
+        give_back_replicas(before)
     unpack(log, folder)
     kubectl("delete", "job", name, "--wait=false", check=False)
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     return int(summary["exit_code"] if summary["exit_code"] is not None else 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """What the chat's Deployment and its autoscaler said before a run; hpa None: there is none."""
+
+    deployment: str
+    hpa: tuple[int, int] | None
+
+
+def hold_replicas(number: int) -> Replicas:
+    """Hold the chat at ``number`` pods: an autoscaler that moves pods about in mid-run would be
+    measured instead of them. Returns what to give back."""
+    deployment = kubectl("get", "deployment", "chat", "-o", "jsonpath={.spec.replicas}")
+    text = kubectl("get", "hpa", "chat", "--ignore-not-found", "-o", "json").strip()
+    hpa = None
+    if text:
+        spec = json.loads(text)["spec"]
+        hpa = (int(spec.get("minReplicas", 1)), int(spec["maxReplicas"]))
+        patch_hpa(number, number)
+    kubectl("scale", "deployment", "chat", f"--replicas={number}")
+    return Replicas(deployment, hpa)
+
+
+def give_back_replicas(before: Replicas) -> None:
+    """Put back what :func:`hold_replicas` changed."""
+    if before.hpa is not None:
+        patch_hpa(*before.hpa)
+    kubectl("scale", "deployment", "chat", f"--replicas={before.deployment}", check=False)
+
+
+def patch_hpa(least: int, most: int) -> None:
+    """Set the autoscaler's bounds."""
+    bounds = json.dumps({"spec": {"minReplicas": least, "maxReplicas": most}})
+    kubectl("patch", "hpa", "chat", "--type=merge", "-p", bounds)
 
 
 def wait_for_end(name: str, scenario: Scenario) -> None:

@@ -28,9 +28,12 @@ FILES = {
     "deliveries.svg", "posts.svg", "users.svg", "cpu.svg",
 }  # fmt: skip
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("redis-server") is None, reason="no redis-server: apt-get install redis-server"
-)
+pytestmark = [
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(
+        shutil.which("redis-server") is None, reason="no redis-server: apt-get install redis-server"
+    ),
+]
 
 
 def started(chat: Path, folder: Path, scenario: str, *more: str) -> subprocess.Popen[str]:

@@ -21,7 +21,9 @@ const (
 	ageSteps, byteSteps = 16, 16
 )
 
-// share is a partition's part of a limit; 0 is no limit.
+// share is a partition's part of a limit; 0 is no limit. The parts are equal,
+// so that no partition needs to know of another: a log of 16 partitions whose
+// posts all go to one topic keeps a 16th of the limit.
 func (s *Store) share(limit int64) int64 {
 	if limit == 0 {
 		return 0

@@ -161,6 +161,19 @@ func (c *Cluster) URL() string {
 	return "redis+cluster://" + strings.Join(addrs, ",")
 }
 
+// Owner is which of Masters had a key at the start.
+func (c *Cluster) Owner(key string) int {
+	c.Masters[0].t.Helper()
+	slot, _ := c.Masters[0].Do("cluster", "keyslot", key).(int64)
+	for i := range c.Masters {
+		if int(slot) < (i+1)*slots/len(c.Masters) {
+			return i
+		}
+	}
+	c.Masters[0].t.Fatalf("nobody has slot %d", slot)
+	return 0
+}
+
 // AwaitMaster waits until the Sentinels name another master than the first.
 func (h *HA) AwaitMaster() {
 	h.Master.t.Helper()

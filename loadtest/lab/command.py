@@ -244,12 +244,14 @@ def compare_runs(arguments: Sequence[str] | None = None) -> int:
 
 
 def analyse(arguments: Sequence[str] | None = None) -> int:
-    """``loadtest/analyse FOLDER…``: charts and README again, from the files."""
+    """Draws charts and writes READMEs again, from the files, and the index of results/."""
     parser = argparse.ArgumentParser(prog="loadtest/analyse", description=analyse.__doc__)
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
     for folder in parser.parse_args(arguments).folders:
-        experiment.again(folder)
-        print(folder)
+        if (folder / "provenance.json").is_file():
+            experiment.again(folder)
+            print(folder)
+    report.index(ROOT / "results")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -133,3 +134,50 @@ def run_readme(
         "",
     ]
     (folder / "README.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def index(results: Path) -> None:
+    """Write ``results/README.md``: every run that is there, with what it is worth."""
+    rows = []
+    for path in sorted(results.glob("**/summary.json")):
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        made_of = path.parent / "provenance.json"
+        if not made_of.is_file():
+            continue
+        scenario = json.loads(made_of.read_text(encoding="utf-8"))["scenario"]
+        deliver = summary["rows_ms"].get("deliver", {})
+        name = path.parent.relative_to(results).as_posix()
+        ledger = summary["ledger"]
+        broken = ledger["lost"] + ledger["duplicated"] + ledger["reordered"]
+        rows.append(
+            [
+                f"[{name}]({name}/README.md)",
+                scenario["users"],
+                scenario["replicas"],
+                summary["rate"],
+                summary["outcome"],
+                f"{ledger['delivered']:,}",
+                broken,
+                summary["throughput"]["deliveries_per_s"],
+                deliver.get("p50", ""),
+                deliver.get("p99", ""),
+            ]
+        )
+    titles = ["run", "users", "pods", "posts/s", "outcome", "delivered", "lost + dup. + reord."]
+    titles += ["deliveries/s", "deliver p50, ms", "deliver p99, ms"]
+    lines = [
+        "# Results",
+        "",
+        "What runs left. Each folder's README holds its command, versions, machine and seed. Runs "
+        "marked INVALID are kept, and their latencies are worth nothing: the load generator, which "
+        "shares two cores with the servers, was at its limit.",
+        "",
+        markdown_table(titles, rows),
+        "",
+    ]
+    for path in sorted(results.glob("*/capacity.json")):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        lines += [f"[{path.parent.name}]({path.parent.name}/README.md): {found['sentence']}", ""]
+    for path in sorted(results.glob("*/sweep.json")):
+        lines += [f"[{path.parent.name}]({path.parent.name}/README.md): a sweep.", ""]
+    (results / "README.md").write_text("\n".join(lines), encoding="utf-8")

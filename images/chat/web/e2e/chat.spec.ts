@@ -1,6 +1,7 @@
 /** Two people, two pods: what one writes the other sees. */
 
-import { expect, test } from "./fixtures.ts";
+import { Alone } from "./cluster.ts";
+import { expect, numbered, post, stored, test } from "./fixtures.ts";
 
 test("two windows on two pods show each other's messages with all five fields", async ({ cluster, visit }) => {
   const ada = await visit(cluster.pod(0).url);
@@ -40,4 +41,28 @@ test("two windows on two pods show each other's messages with all five fields", 
 
   await grace.page.context().close();
   await expect(ada.page.getByText("1 online")).toBeVisible();
+});
+
+test("the embedded server killed and started again: all is still there, and the page goes on by itself", async ({ visit }) => {
+  const alone = await Alone.start();
+  try {
+    const chat = await visit(alone.pod.url);
+    await chat.introduce("Ada", "ada@example.org");
+    const before = numbered(20, "before");
+    await post(alone.pod, before.map((content) => ({ content })));
+    await chat.send("mine before");
+    await chat.settled();
+    await alone.pod.kill();
+    await chat.send("mine meanwhile");
+    await expect(chat.row("mine meanwhile")).toHaveClass(/pending/);
+    await alone.pod.start();
+    await post(alone.pod, [{ content: "after" }]);
+    await expect(chat.row("after")).toHaveCount(1);
+    await chat.settled();
+    const log = (await stored(alone.pod)).map(({ content }) => content);
+    expect([...log].sort()).toEqual([...before, "mine before", "mine meanwhile", "after"].sort());
+    await expect.poll(() => chat.contents()).toEqual(log);
+  } finally {
+    await alone.stop();
+  }
 });

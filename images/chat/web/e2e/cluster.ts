@@ -48,6 +48,26 @@ export class Pod {
   }
 }
 
+/** One pod on the embedded store, in a folder of its own. */
+export class Alone {
+  private constructor(
+    readonly pod: Pod,
+    private readonly folder: string,
+  ) {}
+
+  static async start(): Promise<Alone> {
+    const folder = await mkdtemp(join(tmpdir(), "chat-e2e-"));
+    const alone = new Alone(new Pod("alone", ["--data", folder, "--post-rate", "0"]), folder);
+    await alone.pod.start();
+    return alone;
+  }
+
+  async stop(): Promise<void> {
+    await this.pod.kill();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
 export class Cluster {
   readonly pods: Pod[] = [];
   #redis: ChildProcess | undefined;

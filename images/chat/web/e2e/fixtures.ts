@@ -37,6 +37,15 @@ export class ChatPage {
     return expect(this.status).toHaveAttribute("data-phase", "open");
   }
 
+  /** Presses "Reconnect now" until it helps; an attempt under way may come first. */
+  async reconnectNow(): Promise<void> {
+    await expect(async () => {
+      const button = this.page.getByRole("button", { name: "Reconnect now" });
+      if (await button.isVisible()) await button.click({ timeout: 1_000 });
+      await expect(this.status).toHaveAttribute("data-phase", "open", { timeout: 1_000 });
+    }).toPass();
+  }
+
   async introduce(name: string, email: string): Promise<void> {
     await this.name.fill(name);
     await this.email.fill(email);

@@ -69,3 +69,39 @@ for (const width of [320, 1280]) {
     }
   });
 }
+
+test("the page's policy refuses markup, scripts and workers by whatever road", async ({ cluster, browser }) => {
+  const page = await browser.newPage();
+  await page.goto(cluster.pod(0).url);
+  const outcomes = await page.evaluate(async () => {
+    const outcome = async (attempt: () => unknown): Promise<string> => {
+      try {
+        await attempt();
+        return "done";
+      } catch (error) {
+        return (error as Error).name;
+      }
+    };
+    const script = document.createElement("script");
+    return {
+      innerHTML: await outcome(() => (document.body.innerHTML = "<b>x</b>")),
+      script: await outcome(() => (script.text = "1")),
+      handler: await outcome(() => document.body.setAttribute("onclick", "1")),
+      policy: await outcome(() =>
+        (window as unknown as { trustedTypes: { createPolicy(name: string, rules: object): void } }).trustedTypes.createPolicy("x", {}),
+      ),
+      // Why the page has no service worker: to register one takes a trusted URL, and nothing may make those.
+      serviceWorker: await outcome(() => navigator.serviceWorker.register("/sw.js")),
+      worker: await outcome(() => new Worker("/w.js")),
+    };
+  });
+  expect(outcomes).toEqual({
+    innerHTML: "TypeError",
+    script: "TypeError",
+    handler: "TypeError",
+    policy: "TypeError",
+    serviceWorker: "TypeError",
+    worker: "TypeError",
+  });
+  await page.close();
+});

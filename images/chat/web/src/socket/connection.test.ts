@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { ServerFrame } from "../protocol/frames.ts";
 import { backoff, BACKOFF_BASE_MS, BACKOFF_CAP_MS } from "./backoff.ts";
 import {
@@ -192,12 +192,15 @@ describe("coming back", () => {
   });
 
   test("a broken frame is not skipped: the session resumes before it", () => {
+    const warn = vi.spyOn(console, "warn").mockReturnValue();
     const first = openFirst();
     first.receive('{"type":"messages","messages":[{"id":5}],"cursor":"c2"}');
     expect(first.closed).toBe(true);
     world.advance(BACKOFF_BASE_MS);
     world.last.open();
     expect(world.last.sent[0]).toMatchObject({ cursor: "c1" });
+    expect(warn).toHaveBeenCalledOnce();
+    warn.mockRestore();
   });
 });
 

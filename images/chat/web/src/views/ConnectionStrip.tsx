@@ -59,7 +59,7 @@ function Countdown({ until }: { until: number }): JSX.Element {
   }, [until]);
   return (
     <span class="countdown" aria-hidden="true">
-      Next try in seconds: <b>{Math.max(0, Math.ceil((until - now) / 1000))}</b>
+      Next try in <b>{Math.max(0, Math.ceil((until - now) / 1000))}</b> s
     </span>
   );
 }

@@ -1,0 +1,81 @@
+/**
+ * What the page looks like: light, dark, phone, offline, empty. With SCREENSHOTS=1 the pictures of
+ * README and docs are written anew; without it they go where the other results go.
+ */
+
+import { join } from "node:path";
+import type { Message } from "../src/protocol/message.ts";
+import { expect, post, test, type ChatPage } from "./fixtures.ts";
+
+const FOLDER = join(
+  import.meta.dirname,
+  process.env["SCREENSHOTS"] ? "../../../../docs/images" : "../test-results/screenshots",
+);
+
+const ada = { name: "Ada Lovelace", email: "ada@example.org" };
+const grace = { name: "Grace Hopper", email: "grace@example.org" };
+const alan = { name: "Alan Turing", email: "turing@example.org" };
+const noor = { name: "نور حداد", email: "noor@example.org" };
+
+const TALK: readonly Partial<Message>[] = [
+  { ...alan, topic: "kitchen", content: "There is tea. There is also cake, until there is not." },
+  { ...grace, topic: "load lab", content: "The overnight run is through: **no message lost, none twice**." },
+  { ...grace, topic: "load lab", content: "Charts are in https://example.org/results/run-17" },
+  { ...alan, topic: "load lab", content: "Where is the knee?" },
+  { ...grace, topic: "load lab", content: "Just past the point where one core was full. To see it yourself:\n```\nlocust --headless -u 9000 -r 300 --shape steps\n```" },
+  { ...noor, topic: "general", content: "صباح الخير للجميع" },
+  { ...ada, topic: "general", content: "Good morning, Noor!" },
+  { ...ada, topic: "deploys", content: "Rolling out now. You should notice *nothing at all*." },
+  { ...alan, topic: "deploys", content: "Watched `reconnects_total` the whole time. One each, as promised." },
+  { ...noor, topic: "deploys", content: "I was in the middle of a sentence and did not notice." },
+];
+
+async function shoot(chat: ChatPage, name: string): Promise<void> {
+  await chat.page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
+  await chat.page.mouse.move(0, 0);
+  await chat.page.screenshot({ path: join(FOLDER, `${name}.png`), animations: "disabled" });
+}
+
+for (const [name, options] of [
+  ["light", { colorScheme: "light", viewport: { width: 1280, height: 800 } }],
+  ["dark", { colorScheme: "dark", viewport: { width: 1280, height: 800 } }],
+  ["phone", { colorScheme: "light", viewport: { width: 390, height: 780 }, deviceScaleFactor: 2 }],
+  ["phone-320", { colorScheme: "dark", viewport: { width: 320, height: 640 }, deviceScaleFactor: 2 }],
+] as const) {
+  test(`screenshot: ${name}`, async ({ cluster, visit }) => {
+    await post(cluster.pod(0), TALK);
+    const chat = await visit(cluster.pod(0).url, options);
+    await chat.introduce(ada.name, ada.email);
+    await expect(chat.row("did not notice")).toBeInViewport();
+    await chat.page.evaluate(() => (location.hash = "#/deploys"));
+    await expect(chat.page.getByRole("heading", { level: 1 })).toHaveText("deploys");
+    await post(cluster.pod(1), [
+      { ...grace, topic: "kitchen", content: "The cake is gone." },
+      { ...alan, topic: "kitchen", content: "I know nothing about any cake." },
+    ]);
+    await expect(chat.topics.getByRole("link", { name: "kitchen" })).toContainText("2");
+    await chat.page.evaluate(() => (location.hash = "#/"));
+    await expect(chat.row("any cake")).toBeInViewport();
+    await expect(chat.row("The cake is gone").locator(".unread")).toHaveCount(1);
+    await chat.expectNoSidewaysScroll();
+    await shoot(chat, name);
+  });
+}
+
+test("screenshot: offline", async ({ cluster, network, visit }) => {
+  await post(cluster.pod(0), TALK);
+  const chat = await visit(network.url);
+  await chat.introduce(ada.name, ada.email);
+  network.refuseSockets = true;
+  network.cut();
+  await chat.send("Is anybody there? This waits until you are.");
+  await expect(chat.page.locator(".strip")).toHaveClass(/troubled/);
+  await expect(chat.log.locator(".row.pending")).toHaveCount(1);
+  await shoot(chat, "offline");
+});
+
+test("screenshot: empty", async ({ cluster, visit }) => {
+  const chat = await visit(cluster.pod(0).url);
+  await expect(chat.log).toContainText("No messages yet. Say hello.");
+  await shoot(chat, "empty");
+});

@@ -28,13 +28,12 @@ func (l *Sessions) Drain(ctx context.Context) {
 	bye := &frame{text: wire.AppendBye(nil, "this server is going away", l.DrainLeave)}
 	step := l.DrainSpread / time.Duration(max(1, len(sessions)))
 	var told []farewell
-	for _, s := range sessions {
-		s.out.push(bye)
-		told = append(told, farewell{s, time.Now().Add(l.DrainLeave)})
-		told = l.dismiss(told)
-		if !pause(ctx, step) {
+	for i, s := range sessions {
+		if i > 0 && !pause(ctx, step) {
 			return
 		}
+		s.out.push(bye)
+		told = append(l.dismiss(told), farewell{s, time.Now().Add(l.DrainLeave)})
 	}
 	for len(told) > 0 {
 		if !pause(ctx, min(drainTick, time.Until(told[0].until))) {
@@ -59,7 +58,7 @@ func (l *Sessions) dismiss(told []farewell) []farewell {
 	for _, f := range told {
 		switch {
 		case f.session.out.ended():
-		case time.Now().After(f.until):
+		case !time.Now().Before(f.until):
 			l.metrics.closed(wire.CloseGoingAway)
 			f.session.out.close(wire.CloseGoingAway)
 		default:

@@ -53,7 +53,6 @@ func (p *presence) run(ctx context.Context) {
 	defer period.Stop()
 	cursors := time.NewTicker(cursorPeriod)
 	defer cursors.Stop()
-	shown := -1
 	for {
 		select {
 		case <-ctx.Done():
@@ -65,13 +64,17 @@ func (p *presence) run(ctx context.Context) {
 		case <-period.C:
 		}
 		p.ask(ctx)
-		if now := p.online(); now != shown {
-			shown = now
-			f := p.frame()
-			for _, s := range p.live.welcomed() {
-				s.out.pushPresence(f)
-			}
-			p.metrics.online.Set(float64(now))
+		online := p.online()
+		p.metrics.online.Set(float64(online))
+		due, later := p.live.untold(online)
+		f := presenceFrame(online)
+		for _, s := range due {
+			s.out.pushPresence(f)
+		}
+		if later {
+			p.changed()
+		}
+		if later || len(due) > 0 {
 			pause(ctx, presenceGap)
 		}
 	}
@@ -102,8 +105,8 @@ func (p *presence) online() int {
 	return max(here, p.total-p.mine+here)
 }
 
-func (p *presence) frame() *frame {
-	return &frame{text: wire.AppendPresence(nil, p.online(), "")}
+func presenceFrame(online int) *frame {
+	return &frame{text: wire.AppendPresence(nil, online, "")}
 }
 
 // leave makes the others forget this server at once.

@@ -28,6 +28,8 @@ type session struct {
 	principal chat.Principal
 	greeted   bool // said hello; with welcomed, guarded by live.mu for other goroutines
 	welcomed  bool // was answered
+	told      int  // the number online in its last presence frame; live.mu, like toldAt
+	toldAt    time.Time
 	topics    chat.TopicSet
 	posts     *rate.Limiter // nil until the first post: an idle session pays nothing
 	bad       *rate.Limiter // nil until the first bad frame

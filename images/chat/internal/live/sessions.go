@@ -229,10 +229,11 @@ func (l *Sessions) greet(s *session) {
 
 // welcome lets the session have presence frames from now on.
 func (l *Sessions) welcome(s *session) {
+	online := l.presence.online()
 	l.mu.Lock()
-	s.welcomed = true
+	s.welcomed, s.told, s.toldAt = true, online, time.Now()
 	l.mu.Unlock()
-	s.out.pushPresence(l.presence.frame())
+	s.out.pushPresence(presenceFrame(online))
 }
 
 func (l *Sessions) serve(s *session) {
@@ -257,18 +258,24 @@ func (l *Sessions) all() []*session {
 	return slices.Collect(maps.Keys(l.sessions))
 }
 
-// welcomed gives the sessions that have been answered their hello: presence
-// is for them.
-func (l *Sessions) welcomed() []*session {
+// untold gives the sessions that were answered their hello and were last told
+// another number online, and notes that they are told now. Those told less
+// than presenceGap ago are left for later.
+func (l *Sessions) untold(online int) (due []*session, later bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	list := make([]*session, 0, l.greeted)
+	now := time.Now()
 	for s := range l.sessions {
-		if s.welcomed {
-			list = append(list, s)
+		switch {
+		case !s.welcomed || s.told == online:
+		case now.Sub(s.toldAt) < presenceGap:
+			later = true
+		default:
+			s.told, s.toldAt = online, now
+			due = append(due, s)
 		}
 	}
-	return list
+	return due, later
 }
 
 func (l *Sessions) closeAll(code wire.CloseCode) {

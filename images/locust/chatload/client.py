@@ -40,7 +40,7 @@ LEFT, STOPPED, BYE = "left", "stopped", "bye"
 GONE = (OSError, websocket.WebSocketException, ValueError)
 
 
-class BufferedSocket(websocket.WebSocket):  # type: ignore[misc]
+class BufferedSocket(websocket.WebSocket):
     """websocket-client's socket, reading as much as there is at a time.
 
     The original asks the system two to four times for each frame (header, length, payload); a busy
@@ -54,7 +54,8 @@ class BufferedSocket(websocket.WebSocket):  # type: ignore[misc]
     def _recv(self, bufsize: int) -> bytes:
         """At least one and at most ``bufsize`` bytes."""
         if self._taken == len(self._ahead):
-            self._ahead, self._taken = super()._recv(READ_AT_ONCE), 0
+            ahead: bytes = super()._recv(READ_AT_ONCE)  # type: ignore[no-untyped-call]
+            self._ahead, self._taken = ahead, 0
         piece = self._ahead[self._taken : self._taken + bufsize]
         self._taken += len(piece)
         return piece

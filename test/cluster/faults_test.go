@@ -1,0 +1,203 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"chatapp/test/ledger"
+)
+
+// crowd500 is the crowd of the rollout: 500 clients, 100 posts a second. Each
+// follows 4 of 20 topics, which makes 10,000 deliveries a second.
+var crowd500 = ledger.Options{Clients: 500, Rate: 100, Topics: 20, Follow: 4}
+
+// crowd100 is enough to see what is lost when a pod goes.
+var crowd100 = ledger.Options{Clients: 100, Rate: 50, Topics: 10, Follow: 5}
+
+// Test3Rollout: a new version arrives and nobody notices.
+func Test3Rollout(t *testing.T) {
+	crowd := startCrowd(t, crowd500)
+	time.Sleep(5 * time.Second)
+	kubectl(t, "rollout", "restart", "deployment/chat")
+	rolledOut(t, "deployment/chat", 3*time.Minute)
+	old := time.Now()
+	want := len(pods(t, "chat"))
+	// The last old pod may still be draining.
+	until(t, 60*time.Second, "the old pods are gone", func() error {
+		if out := kubectl(t, "get", "pods", "-l", "app=chat", "--no-headers"); strings.Count(out, "\n")+1 != want {
+			return errors.New(out)
+		}
+		return nil
+	})
+	balanced(t, crowd, want, 60*time.Second-time.Since(old))
+	report := stopCrowd(t, crowd)
+	if n := report.Reconnects(crowd.Clients); n > 1.2 {
+		t.Errorf("%.2f reconnects a client", n)
+	}
+	if len(report.Refused) > 0 || report.GapP99 > time.Second {
+		t.Errorf("somebody noticed: %v", report)
+	}
+}
+
+// Test4Delete: any single pod goes, with and without a word; the chat takes
+// posts again within 10 s and the books balance.
+func Test4Delete(t *testing.T) {
+	for name, victim := range map[string]func(testing.TB) string{
+		"chat":          func(t testing.TB) string { return pods(t, "chat")[0] },
+		"redis master":  redisMaster,
+		"redis replica": redisReplica,
+	} {
+		for _, force := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s force=%t", name, force), func(t *testing.T) {
+				healthy(t)
+				crowd := startCrowd(t, crowd100)
+				time.Sleep(3 * time.Second)
+				pod := victim(t)
+				args := []string{"delete", "pod", pod, "--wait=false"}
+				if force {
+					args = append(args, "--force", "--grace-period=0")
+				}
+				kubectl(t, args...)
+				t.Logf("deleted %s", pod)
+				time.Sleep(15 * time.Second)
+				if report := stopCrowd(t, crowd); report.AckMax > 10*time.Second {
+					t.Errorf("a post was acknowledged after %s", report.AckMax)
+				}
+			})
+		}
+	}
+}
+
+// Test5Scale: pods come and go under load; each clients' share follows.
+func Test5Scale(t *testing.T) {
+	// The autoscaler has an opinion of its own.
+	kubectl(t, "delete", "hpa", "chat")
+	defer func() {
+		kubectl(t, "apply", "-f", "chatapp.yaml")
+		healthy(t)
+	}()
+	kubectl(t, "scale", "deployment/chat", "--replicas=2")
+	until(t, time.Minute, "two pods are left", func() error { return podCount(t, "chat", 2) })
+	crowd := startCrowd(t, crowd500)
+	time.Sleep(3 * time.Second)
+	for _, n := range []int{5, 2} {
+		kubectl(t, "scale", "deployment/chat", "--replicas="+strconv.Itoa(n))
+		rolledOut(t, "deployment/chat", 2*time.Minute)
+		until(t, time.Minute, "the others are gone", func() error { return podCount(t, "chat", n) })
+		balanced(t, crowd, n, 60*time.Second)
+	}
+	stopCrowd(t, crowd)
+}
+
+// Test6BadImage: a version that cannot start does not take the old one away.
+func Test6BadImage(t *testing.T) {
+	crowd := startCrowd(t, crowd100)
+	before := pods(t, "chat")
+	kubectl(t, "set", "image", "deployment/chat", "chat="+image("chat", "no-such-tag"))
+	defer func() {
+		kubectl(t, "rollout", "undo", "deployment/chat")
+		rolledOut(t, "deployment/chat", time.Minute)
+	}()
+	until(t, time.Minute, "the new pods fail", func() error {
+		if out := kubectl(t, "get", "pods", "-l", "app=chat"); !strings.Contains(out, "ImagePull") {
+			return errors.New(out)
+		}
+		return nil
+	})
+	time.Sleep(10 * time.Second)
+	after := pods(t, "chat")
+	slices.Sort(before)
+	slices.Sort(after)
+	if !slices.Equal(before, after) {
+		t.Errorf("%v became %v", before, after)
+	}
+	if report := stopCrowd(t, crowd); report.Connections != crowd.Clients || len(report.Refused) > 0 {
+		t.Errorf("somebody noticed: %v", report)
+	}
+}
+
+// Test7Drain: a node is emptied only as far as the disruption budgets allow.
+// Of the one node of a small cluster that is one pod of each.
+func Test7Drain(t *testing.T) {
+	nodes := strings.Fields(must(t, "kubectl", "get", "nodes", "-o", "name"))
+	if len(nodes) != 1 {
+		t.Skipf("made for a cluster of one node, this one has %d", len(nodes))
+	}
+	crowd := startCrowd(t, crowd100)
+	node := strings.TrimPrefix(nodes[0], "node/")
+	out, err := tryKubectl(t, "drain", node, "--pod-selector=app in (chat, redis)", "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=45s")
+	defer func() {
+		must(t, "kubectl", "uncordon", node)
+		healthy(t)
+	}()
+	if err == nil || !strings.Contains(err.Error(), "disruption budget") {
+		t.Errorf("the budgets should have stopped it: %v %s", err, out)
+	}
+	for _, app := range []string{"chat", "redis"} {
+		if now := pods(t, app); len(now) < 2 {
+			t.Errorf("of %s there is %v", app, now)
+		}
+	}
+	if report := stopCrowd(t, crowd); report.AckMax > 10*time.Second {
+		t.Errorf("a post was acknowledged after %s", report.AckMax)
+	}
+}
+
+// Test8Autoscale: more pods under load, fewer after. The thresholds and
+// periods are the manifest's made smaller: no small machine could make the
+// load that they are meant for, and nobody waits so long.
+func Test8Autoscale(t *testing.T) {
+	if _, err := tryKubectl(t, "top", "pods"); err != nil {
+		t.Skip("no metrics-server here: the autoscaler does nothing")
+	}
+	kubectl(t, "patch", "hpa", "chat", "--type=merge", "-p", `{"spec":{
+		"metrics":[{"type":"Resource","resource":{"name":"cpu","target":{"type":"AverageValue","averageValue":"50m"}}}],
+		"behavior":{"scaleUp":{"stabilizationWindowSeconds":0},
+		"scaleDown":{"stabilizationWindowSeconds":20,"policies":[{"type":"Pods","value":1,"periodSeconds":15}]}}}}`)
+	defer func() {
+		kubectl(t, "apply", "-f", "chatapp.yaml")
+		healthy(t)
+	}()
+	crowd := startCrowd(t, crowd500)
+	until(t, 3*time.Minute, "there are more pods", func() error { return atLeast(t, 4) })
+	stopCrowd(t, crowd)
+	until(t, 5*time.Minute, "there are two pods", func() error { return podCount(t, "chat", 2) })
+}
+
+func atLeast(t testing.TB, want int) error {
+	if now := pods(t, "chat"); len(now) < want {
+		return fmt.Errorf("pods: %v", now)
+	}
+	return nil
+}
+
+func podCount(t testing.TB, app string, want int) error {
+	if out := kubectl(t, "get", "pods", "-l", "app="+app, "--no-headers"); strings.Count(out, "\n")+1 != want || len(pods(t, app)) != want {
+		return errors.New(out)
+	}
+	return nil
+}
+
+func redisReplica(t testing.TB) string {
+	master := redisMaster(t)
+	for _, pod := range pods(t, "redis") {
+		if pod != master {
+			return pod
+		}
+	}
+	t.Fatal("there is no replica")
+	return ""
+}
+
+// healthy waits until everything is as it should be.
+func healthy(t testing.TB) {
+	t.Helper()
+	for _, what := range strings.Fields(kubectl(t, "get", "deployments,statefulsets", "-o", "name")) {
+		rolledOut(t, what, 2*time.Minute)
+	}
+}

@@ -1,0 +1,29 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+)
+
+// TestMain skips everything, with a word, where it cannot or should not run.
+func TestMain(m *testing.M) {
+	skip := func(why string) {
+		fmt.Println("skipped: " + why)
+		os.Exit(0)
+	}
+	if os.Getenv("E2E") == "" {
+		skip("these tests deploy to the cluster of the current kubectl context: run them by make e2e")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if _, err := run(ctx, root, "kubectl", "version", "--request-timeout=10s"); err != nil {
+		skip("no Kubernetes answers in the current kubectl context")
+	}
+	if _, err := run(ctx, root, "docker", "version"); err != nil {
+		skip("no docker to build the images with")
+	}
+	os.Exit(m.Run())
+}

@@ -79,10 +79,12 @@ def add_chat_tab(environment: Environment, web_ui: Any) -> None:
         if not request.path.endswith("/swarm") or request.method != "POST":
             return None
         try:
-            settings.parse({**vars(environment.parsed_options), **request.form.to_dict()})
+            wanted = settings.parse({**vars(environment.parsed_options), **request.form.to_dict()})
         except ValueError as error:
             body = {"success": False, "message": str(error), "host": environment.host}
             return Response(json.dumps(body), mimetype="application/json")
+        if master.run is not None and master.run.state == "running":
+            master.set_rate(wanted.rate)  # Edit: of a run that is on, users and rate can change
         return None
 
     @web_ui.app.after_request

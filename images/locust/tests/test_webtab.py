@@ -10,9 +10,10 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.cookiejar import CookieJar
 from pathlib import Path
+from typing import Any
 
 import pytest
 from runs import PATIENT, FakeServer, LocustRun
@@ -114,6 +115,36 @@ def test_a_run_from_a_real_browser(lab: tuple[LocustRun, str], tmp_path: Path) -
         expect(page.locator("#chat-outcome")).to_contain_text("CLEAN")
         browser.close()
     assert errors == []
+
+
+def chat_summary(address: str) -> dict[str, Any]:
+    """The summary behind the Chat tab."""
+    with urllib.request.urlopen(f"{address}/chat/data", timeout=30) as answer:  # noqa: S310
+        found: dict[str, Any] = json.loads(answer.read())["summary"]
+    return found
+
+
+def test_runs_in_a_row_are_apart_and_a_rate_can_be_edited(lab: tuple[LocustRun, str]) -> None:
+    names = set()
+    for _ in range(2):
+        assert swarm(lab[1], rate="50")["success"]
+        wait_until(lambda: chat_summary(lab[1])["ledger"]["delivered"] > 20)
+        assert swarm(lab[1], rate="60", user_count="5", spawn_rate="5")["success"]
+        assert chat_summary(lab[1])["rate"] == 60
+        with urllib.request.urlopen(f"{lab[1]}/stop", b"", timeout=60):  # noqa: S310
+            pass
+        summary = chat_summary(lab[1])
+        assert summary["outcome"] == "clean" and summary["ledger"]["sent"] > 0
+        names.add(summary["run"])
+    assert len(names) == 2
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Until ``holds`` does, for at most a minute."""
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def test_the_login_lets_in_who_knows_the_password_and_nobody_else() -> None:

@@ -22,7 +22,7 @@ async function step(chat: ChatPage, by: number): Promise<{ drift: number; rows: 
     log.scrollTop += by;
     const expected = before - (log.scrollTop - from);
     let drift = 0;
-    for (let i = 0; i < 4; i++) {
+    for (let i = 0; i < 3; i++) {
       await frame();
       const now = rows().find((row) => row.dataset["id"] === id);
       if (!now) throw new Error("the line being read was taken away");
@@ -48,7 +48,7 @@ test("300 messages up to the first and back: the line being read stays within 2 
   const first = chat.row("line 0001");
   let steps = 0;
   while (!(await first.isVisible()) || !(await first.evaluate((row) => row.getBoundingClientRect().bottom > 0))) {
-    note(await step(chat, -350));
+    note(await step(chat, -500));
     // Others go on talking meanwhile.
     if (++steps % 8 === 0) await post(cluster.pod(0), [{ content: `meanwhile ${steps}` }]);
     expect(steps).toBeLessThan(300);
@@ -60,7 +60,7 @@ test("300 messages up to the first and back: the line being read stays within 2 
   await expect(chat.page.getByRole("button", { name: `${talked} new message${talked === 1 ? "" : "s"}` })).toBeVisible();
 
   while (!(await chat.row("line 0300").isVisible()) || !(await atBottom(chat))) {
-    note(await step(chat, 350));
+    note(await step(chat, 500));
     expect(++steps).toBeLessThan(600);
   }
   await expect(chat.page.getByRole("button", { name: /new message|newest/ })).toHaveCount(0);

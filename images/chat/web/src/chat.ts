@@ -23,15 +23,20 @@ export interface Chat {
   takeBack(key: string): Entry | undefined;
   /** Asks for messages older than those the view shows, once at a time. True: an answer is awaited. */
   loadOlder(view: string): boolean;
-  /** Forgets the oldest messages when there are more than a day's reading; history has them. */
-  trim(): void;
+  /**
+   * Forgets the oldest messages when there are too many; history has them. Later for one who reads
+   * further up than for one who follows the newest.
+   */
+  trim(view: string, following: boolean): void;
   reconnectNow(): void;
 }
 
 /** How many messages one request for history brings. */
 const HISTORY_LIMIT = 100;
-/** Messages held before the oldest are forgotten, and how many are left then. */
+/** Messages held before the oldest are forgotten, by one who follows the newest and by one who does not. */
 const MAX_HELD = 3_000;
+const MAX_HELD_READING = 20_000;
+/** How many are left then; with half as many of the topic on the screen, not above MAX_HELD. */
 const KEEP = 2_000;
 /** Hidden for this long, the connection is renewed: it may have died unnoticed. Ms. */
 const HIDDEN_MS = 60_000;
@@ -108,8 +113,9 @@ export function openChat(storage: Storage | undefined): Chat {
       store.flush();
       return true;
     },
-    trim() {
-      if (store.state.value.messages.length > MAX_HELD) store.enqueue({ type: "trim", keep: KEEP });
+    trim(view, following) {
+      const limit = following ? MAX_HELD : MAX_HELD_READING;
+      if (store.state.value.messages.length > limit) store.enqueue({ type: "trim", keep: KEEP, view });
     },
     reconnectNow: () => connection.reconnectNow(),
   };

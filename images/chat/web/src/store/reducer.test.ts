@@ -197,8 +197,21 @@ describe("views", () => {
   });
 
   test("trim keeps the newest and says that older ones exist", () => {
-    const state = run([welcome(log), { type: "trim", keep: 10 }]);
+    const state = run([welcome(log), { type: "trim", keep: 10, view: ALL }]);
     expect(viewList(state, ALL)).toEqual({ messages: log.slice(20), more: true });
+  });
+
+  test("trim takes nothing from a quiet topic on the screen", () => {
+    const quiet = [message(0, "quiet"), message(1, "quiet")];
+    const loud = logOf(40).slice(2);
+    for (const more of [true, false]) {
+      let state = run([welcome([...quiet, ...loud], more)]);
+      const before = viewList(state, "quiet");
+      for (let i = 0; i < 3; i++) state = reduce(state, { type: "trim", keep: 10, view: "quiet" });
+      expect(viewList(state, "quiet")).toEqual(before);
+      expect(viewList(state, ALL)).toEqual({ messages: loud.slice(-10), more: true });
+      expectSound(state.messages);
+    }
   });
 });
 

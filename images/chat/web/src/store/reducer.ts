@@ -7,6 +7,7 @@ import type { Entry } from "../outbox/entry.ts";
 import type { ServerFrame, WelcomeFrame } from "../protocol/frames.ts";
 import { compareMerged, type Message } from "../protocol/message.ts";
 import { merge } from "./merge.ts";
+import { viewList } from "./select.ts";
 import { ALL, MAX_TOPICS, type Range, type State } from "./state.ts";
 
 export type Action =
@@ -17,8 +18,8 @@ export type Action =
   | { readonly type: "outbox"; readonly entries: readonly Entry[] }
   /** What the server knows of topics: topic and time of its last message. */
   | { readonly type: "topics"; readonly topics: ReadonlyMap<string, string> }
-  /** Forget the oldest until `keep` are left. */
-  | { readonly type: "trim"; readonly keep: number };
+  /** Forget all but the newest `keep`, and half as many of the topic that is on the screen. */
+  | { readonly type: "trim"; readonly keep: number; readonly view: string };
 
 /** All actions of one animation frame at once: the views render once. */
 export function reduceAll(state: State, actions: readonly Action[]): State {
@@ -64,7 +65,7 @@ export function reduce(state: State, action: Action): State {
     case "topics":
       return { ...next, topics: newest(new Map([...action.topics, ...next.topics])) };
     case "trim":
-      return trim(next, action.keep);
+      return trim(next, action.keep, action.view);
   }
 }
 
@@ -176,9 +177,18 @@ function isBelow(a: Pick<Message, "time" | "id">, b: Pick<Message, "time" | "id"
   return compareMerged(a as Message, b as Message) < 0;
 }
 
-function trim(state: State, keep: number): State {
+function trim(state: State, keep: number, view: string): State {
   if (state.messages.length <= keep) return state;
-  const messages = state.messages.slice(-keep);
+  const newest = state.messages.slice(-keep);
+  const ranges = new Map<string, Range>([[ALL, { floor: newest[0], more: true }]]);
+  let messages: readonly Message[] = newest;
+  if (view !== ALL) {
+    // A quiet topic on the screen does not lose its messages because others are loud.
+    const { messages: shown, more } = viewList(state, view);
+    const kept = shown.slice(-Math.floor(keep / 2));
+    messages = merge(newest, kept);
+    ranges.set(view, kept.length < shown.length || more ? { floor: kept[0], more: true } : { floor: undefined, more: false });
+  }
   // Answers under way begin below the new floor, with a gap between: they count for no range.
-  return { ...state, messages, requests: new Map(), ranges: new Map([[ALL, { floor: messages[0], more: true }]]) };
+  return { ...state, messages, requests: new Map(), ranges };
 }

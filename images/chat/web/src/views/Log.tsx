@@ -71,6 +71,8 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
   /** Following the newest? Changed by scrolling, read between renders. */
   const stuck = useRef(true);
   const anchor = useRef<Anchor | undefined>(undefined);
+  /** Where a row is to stand that may not be in the DOM yet. */
+  const pinned = useRef<Anchor | undefined>(undefined);
   /** The newest message when it stopped being followed: what comes after is new. */
   const [left, setLeft] = useState<Message | undefined>(undefined);
   /** The first message that was unread when the person came, or went away. */
@@ -94,7 +96,9 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
   const settle = (): void => {
     const el = scroller.current;
     if (!el || !rows.current) return;
-    if (!stuck.current) {
+    if (pinned.current && restoreAnchor(el, rows.current.children, pinned.current)) {
+      pinned.current = undefined;
+    } else if (!stuck.current) {
       if (anchor.current) restoreAnchor(el, rows.current.children, anchor.current);
     } else {
       // Nothing new: older rows may have come or gone above, the distance stays.
@@ -174,7 +178,7 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
     const index = list.findIndex((message) => message.id === id);
     if (index < 0) return;
     unstick(around(list, index));
-    anchor.current = { id, offset: (scroller.current?.clientHeight ?? 0) / 3 };
+    pinned.current = { id, offset: (scroller.current?.clientHeight ?? 0) / 3 };
     requestAnimationFrame(() => rows.current && findRow(rows.current.children, id)?.focus({ preventScroll: true }));
   };
 
@@ -199,7 +203,7 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
     const bottom = scroller.current?.getBoundingClientRect().bottom ?? 0;
     if (row && bottom - row.getBoundingClientRect().top < height * 0.8) return;
     unstick(around(list, index));
-    anchor.current = { id: first.id, offset: height / 4 };
+    pinned.current = { id: first.id, offset: height / 4 };
   }, [state.epoch, state.requests, list]);
 
   useLayoutEffect(() => {
@@ -211,10 +215,8 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
 
   const attentive = reading.attentive.value;
   useEffect(() => {
-    if (stuck.current && opened.current) {
-      if (attentive && !searching) reading.read(whole.messages);
-      chat.trim();
-    }
+    if (stuck.current && opened.current && attentive && !searching) reading.read(whole.messages);
+    chat.trim(view, stuck.current);
     reach();
   });
 

@@ -34,12 +34,13 @@ export function measureAnchor(scroller: HTMLElement, rows: HTMLCollection): Anch
   return row && id ? { id, offset: row.getBoundingClientRect().bottom - top } : undefined;
 }
 
-/** Scrolls so that the anchor's row ends where it ended. Does nothing when the row is gone. */
-export function restoreAnchor(scroller: HTMLElement, rows: HTMLCollection, anchor: Anchor): void {
+/** Scrolls so that the anchor's row ends where it ended. False: there is no such row. */
+export function restoreAnchor(scroller: HTMLElement, rows: HTMLCollection, anchor: Anchor): boolean {
   const row = findRow(rows, anchor.id);
-  if (!row) return;
+  if (!row) return false;
   const offset = row.getBoundingClientRect().bottom - scroller.getBoundingClientRect().top;
   if (offset !== anchor.offset) scroller.scrollTop += offset - anchor.offset;
+  return true;
 }
 
 export function findRow(rows: HTMLCollection, id: string): HTMLElement | undefined {

@@ -15,6 +15,7 @@ import tarfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -30,22 +31,39 @@ JOB = Path(__file__).resolve().parent.parent / "job.yaml"
 PATIENCE = 240.0
 
 
-def kubectl(*arguments: str, stdin: str | None = None, check: bool = True) -> str:
-    """kubectl's standard output. Raises LabError with its complaint."""
-    try:
-        done = subprocess.run(
-            ["kubectl", *arguments], input=stdin, capture_output=True, text=True, check=False
-        )
-    except OSError as error:
-        raise LabError(f"kubectl cannot be run: {error}") from error
-    if check and done.returncode:
-        raise LabError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
-    return done.stdout
+class Kubectl:
+    """kubectl in one namespace (None: the context's own)."""
+
+    def __init__(self, namespace: str | None) -> None:
+        self._prefix = ["kubectl", *(["-n", namespace] if namespace else [])]
+
+    def __call__(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
+        """kubectl's standard output. Raises LabError with its complaint."""
+        try:
+            done = subprocess.run(
+                [*self._prefix, *arguments],
+                input=stdin,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        except OSError as error:
+            raise LabError(f"kubectl cannot be run: {error}") from error
+        if check and done.returncode:
+            raise LabError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
+        return done.stdout
 
 
-def job_for(scenario: Scenario) -> dict[str, object]:
-    """The Job of a scenario."""
-    job = yaml.safe_load(JOB.read_text(encoding="utf-8"))
+def objects_for(scenario: Scenario) -> list[dict[str, object]]:
+    """What to apply for a scenario: the Job first, then what it needs (its network policy)."""
+    found = list(yaml.safe_load_all(JOB.read_text(encoding="utf-8")))
+    return [_filled(next(one for one in found if one["kind"] == "Job"), scenario)] + [
+        one for one in found if one["kind"] != "Job"
+    ]
+
+
+def _filled(job: dict[str, Any], scenario: Scenario) -> dict[str, object]:
+    """The Job with a scenario's arguments and environment."""
     container = job["spec"]["template"]["spec"]["containers"][0]
     arguments = ["--processes", str(scenario.workers)]
     if not scenario.stages:
@@ -60,21 +78,23 @@ def job_for(scenario: Scenario) -> dict[str, object]:
     return dict(job)
 
 
-def run_cluster(scenario: Scenario, folder: Path) -> int:
+def run_cluster(scenario: Scenario, folder: Path, namespace: str | None = None) -> int:
     """Run the Job and unpack its artefacts into ``folder``. Returns Locust's exit code.
 
     The chat is scaled to the scenario's replicas, and back afterwards.
     """
     if scenario.faults:
         raise LabError("faults are for --where local; on a cluster, use the fault tests")
-    job = job_for(scenario)
-    name = str(job["metadata"]["name"])  # type: ignore[index]
+    objects = objects_for(scenario)
+    text = yaml.safe_dump_all(objects)
+    name = str(objects[0]["metadata"]["name"])  # type: ignore[index]
+    kubectl = Kubectl(namespace)
     kubectl("delete", "job", name, "--ignore-not-found", "--wait=true")
-    before = hold_replicas(scenario.replicas)
+    before = hold_replicas(kubectl, scenario.replicas)
     try:
         kubectl("rollout", "status", "deployment", "chat", "--timeout=180s")
-        kubectl("apply", "-f", "-", stdin=yaml.safe_dump(job))
-        wait_for_end(name, scenario)
+        kubectl("apply", "-f", "-", stdin=text)
+        wait_for_end(kubectl, name, scenario)
         log = kubectl("logs", f"job/{name}", "--tail=-1")
     except KeyboardInterrupt:
         # Deleting the Job would lose its log: stop it, take what it says, then go.
@@ -83,12 +103,12 @@ def run_cluster(scenario: Scenario, folder: Path) -> int:
         log = ""
         if pod:
             kubectl("exec", pod, "--", "kill", "-TERM", "1", check=False)
-            wait_for_end(name, scenario)
+            wait_for_end(kubectl, name, scenario)
             log = kubectl("logs", f"job/{name}", "--tail=-1")
     finally:
-        give_back_replicas(before)
+        give_back_replicas(kubectl, before)
     unpack(log, folder)
-    kubectl("delete", "job", name, "--wait=false", check=False)
+    kubectl("delete", "-f", "-", "--wait=false", stdin=text, check=False)
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     return int(summary["exit_code"] if summary["exit_code"] is not None else 4)
 
@@ -101,7 +121,7 @@ class Replicas:
     hpa: tuple[int, int] | None
 
 
-def hold_replicas(number: int) -> Replicas:
+def hold_replicas(kubectl: Kubectl, number: int) -> Replicas:
     """Hold the chat at ``number`` pods: an autoscaler that moves pods about in mid-run would be
     measured instead of them. Returns what to give back."""
     deployment = kubectl("get", "deployment", "chat", "-o", "jsonpath={.spec.replicas}")
@@ -110,25 +130,41 @@ def hold_replicas(number: int) -> Replicas:
     if text:
         spec = json.loads(text)["spec"]
         hpa = (int(spec.get("minReplicas", 1)), int(spec["maxReplicas"]))
-        patch_hpa(number, number)
+        patch_hpa(kubectl, number, number)
     kubectl("scale", "deployment", "chat", f"--replicas={number}")
     return Replicas(deployment, hpa)
 
 
-def give_back_replicas(before: Replicas) -> None:
+def give_back_replicas(kubectl: Kubectl, before: Replicas) -> None:
     """Put back what :func:`hold_replicas` changed."""
     if before.hpa is not None:
-        patch_hpa(*before.hpa)
+        patch_hpa(kubectl, *before.hpa)
     kubectl("scale", "deployment", "chat", f"--replicas={before.deployment}", check=False)
 
 
-def patch_hpa(least: int, most: int) -> None:
+def patch_hpa(kubectl: Kubectl, least: int, most: int) -> None:
     """Set the autoscaler's bounds."""
     bounds = json.dumps({"spec": {"minReplicas": least, "maxReplicas": most}})
     kubectl("patch", "hpa", "chat", "--type=merge", "-p", bounds)
 
 
-def wait_for_end(name: str, scenario: Scenario) -> None:
+def cluster_versions(namespace: str | None) -> dict[str, str]:
+    """Versions of Kubernetes and of the chat's image, as the cluster tells them."""
+    kubectl = Kubectl(namespace)
+    server = json.loads(kubectl("version", "-o", "json")).get("serverVersion", {})
+    pods = kubectl("get", "pods", "-l", "app=chat", "-o", "json")
+    images = {
+        status["imageID"].rsplit("@", 1)[-1][:19]
+        for pod in json.loads(pods)["items"]
+        for status in pod["status"].get("containerStatuses", [])
+    }
+    return {
+        "kubernetes": server.get("gitVersion", "unknown"),
+        "chat image": ", ".join(sorted(images)),
+    }
+
+
+def wait_for_end(kubectl: Kubectl, name: str, scenario: Scenario) -> None:
     """Until the Job has succeeded or failed; a line of progress every 10 s."""
     deadline = time.monotonic() + scenario.duration + 60 + PATIENCE
     while time.monotonic() < deadline:

@@ -13,7 +13,7 @@ from typing import Any
 
 from chatload import options as settings
 from lab import capacity, charts, compare, experiment, report
-from lab.cluster import run_cluster
+from lab.cluster import cluster_versions, run_cluster
 from lab.experiment import Outcome, run_local, say
 from lab.local import ROOT, LabError
 from lab.scenario import Scenario, changed, load, names
@@ -109,6 +109,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     )
     common(parser)
     parser.add_argument("--where", choices=("local", "cluster"), default="local")
+    parser.add_argument("--namespace", help="with --where cluster; default: the context's")
     parser.add_argument("--replicas", type=int, help="chat pods")
     parser.add_argument("--users", type=int)
     parser.add_argument("--rate", type=float, help="posts a second; 0: by think time")
@@ -118,11 +119,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     if args.where == "cluster":
         if scenario.kind != "run":
             raise LabError("the capacity search runs locally")
-        code = run_cluster(scenario, folder)
+        code = run_cluster(scenario, folder, args.namespace)
         summary = experiment.read_summary(folder)
-        made = charts.run_charts(folder, summary)
-        say(f"{summary['outcome']}: {folder} ({len(made)} charts)")
-        return code
+        experiment.finish_cluster(folder, scenario, spoken("run"), cluster_versions(args.namespace))
+        return conclude(Outcome(code, folder, summary))
     if scenario.kind == "breakpoint":
         return breakpoint_run(scenario, folder, spoken("run"))
     say(f"{scenario.name}: {scenario.about}")

@@ -67,8 +67,16 @@ def output_of(command: list[str]) -> str:
     return next(iter((done.stdout + done.stderr).splitlines()), "")
 
 
-def provenance(scenario: Scenario, command: str) -> dict[str, Any]:
-    """Everything needed to make a run again."""
+def provenance(
+    scenario: Scenario, command: str, servers: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """Everything needed to make a run again. ``servers``: versions of what was loaded, when it is
+    not this machine's chat and Redis."""
+    if servers is None:
+        servers = {
+            "chat": output_of([str(chat_binary()), "--version"]),
+            "redis": " ".join(output_of(["redis-server", "--version"]).split()[:3]),
+        }
     return {
         "command": command,
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -76,8 +84,7 @@ def provenance(scenario: Scenario, command: str) -> dict[str, Any]:
         "seed": scenario.options.get("seed", 1),
         "scenario": scenario.packed(),
         "versions": {
-            "chat": output_of([str(chat_binary()), "--version"]),
-            "redis": " ".join(output_of(["redis-server", "--version"]).split()[:3]),
+            **servers,
             "locust": version("locust"),
             "locust-plugins": version("locust-plugins"),
             "websocket-client": version("websocket-client"),
@@ -198,6 +205,13 @@ def finish(
     (folder / "provenance.json").write_text(json.dumps(made_of, indent=1) + "\n", encoding="utf-8")
     report.run_readme(folder, summary, made_of, charts.run_charts(folder, summary))
     return summary
+
+
+def finish_cluster(folder: Path, scenario: Scenario, command: str, servers: dict[str, str]) -> None:
+    """Provenance, charts and README of a run on a cluster."""
+    made_of = provenance(scenario, command, servers)
+    (folder / "provenance.json").write_text(json.dumps(made_of, indent=1) + "\n", encoding="utf-8")
+    again(folder)
 
 
 def again(folder: Path) -> None:

@@ -56,6 +56,14 @@ def provenance_lines(provenance: Mapping[str, Any]) -> list[str]:
     return [*lines, markdown_table(["what", "value"], rows), ""]
 
 
+def cost_lines(summary: Mapping[str, Any]) -> list[str]:
+    """What a delivery and a post cost in CPU; of runs on this machine."""
+    if "cost" not in summary:
+        return []
+    rows = [[name.replace("_", " "), value] for name, value in summary["cost"].items()]
+    return ["## What it cost", "", markdown_table(["what", "value"], rows), ""]
+
+
 def run_readme(
     folder: Path,
     summary: Mapping[str, Any],
@@ -91,13 +99,7 @@ def run_readme(
         f"{summary['throughput']['deliveries_per_s']}, over {summary['measured_seconds']} s after "
         "the ramp-up.",
         "",
-        "## What it cost",
-        "",
-        markdown_table(
-            ["what", "value"],
-            [[name.replace("_", " "), value] for name, value in summary.get("cost", {}).items()],
-        ),
-        "",
+        *cost_lines(summary),
         "## Validity gates",
         "",
         markdown_table(

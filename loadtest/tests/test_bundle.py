@@ -7,7 +7,7 @@ import yaml
 
 from chatload.bundle import bundled
 from chatload.schedule import VARIABLE
-from lab.cluster import job_for, unpack
+from lab.cluster import objects_for, unpack
 from lab.local import LabError
 from lab.scenario import load
 
@@ -31,9 +31,10 @@ def test_a_log_without_artefacts_is_said(tmp_path: Path) -> None:
 
 
 def test_the_job_is_the_scenarios() -> None:
-    text = yaml.safe_dump(job_for(load("step")))
+    text = yaml.safe_dump_all(objects_for(load("step")))
     assert "namespace" not in text and VARIABLE in text
-    job = job_for(load("steady"))
+    job, policy = objects_for(load("steady"))
+    assert policy["kind"] == "NetworkPolicy"
     pod = job["spec"]["template"]["spec"]  # type: ignore[index]
     assert pod["imagePullSecrets"] == [{"name": "regcred"}]
     arguments = pod["containers"][0]["args"]

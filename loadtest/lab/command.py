@@ -246,7 +246,7 @@ def compare_runs(arguments: Sequence[str] | None = None) -> int:
 def analyse(arguments: Sequence[str] | None = None) -> int:
     """Draws charts and writes READMEs again, from the files, and the index of results/."""
     parser = argparse.ArgumentParser(prog="loadtest/analyse", description=analyse.__doc__)
-    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
+    parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
     for folder in parser.parse_args(arguments).folders:
         if (folder / "provenance.json").is_file():
             experiment.again(folder)

@@ -79,11 +79,19 @@ def run_sweep(
     return worst
 
 
-def usl_points(rows: Sequence[dict[str, Any]]) -> tuple[str, list[tuple[float, float]]]:
-    """What varies, and (concurrency, throughput) of the clean runs; replicas when those vary."""
+def usl_points(rows: Sequence[dict[str, Any]]) -> tuple[str, str, list[tuple[float, float]]]:
+    """What varies, the unit, and (concurrency, throughput) of the clean runs.
+
+    The law is about throughput that concurrency limits. So closed loops (rate 0) count, over users;
+    an open run's throughput is what was asked for, and counts only where replicas vary.
+    """
     clean = [row for row in rows if row["outcome"] == "clean"]
-    over = "replicas" if len({row["replicas"] for row in clean}) > 2 else "users"
-    return over, [(float(row[over]), float(row["deliveries_per_s"])) for row in clean]
+    closed = [row for row in clean if not row["rate"]]
+    if closed:
+        points = [(float(row["users"]), float(row["posts_per_s"])) for row in closed]
+        return "users", "posts/s", points
+    points = [(float(row["replicas"]), float(row["deliveries_per_s"])) for row in clean]
+    return "replicas", "deliveries/s", points
 
 
 def write_tables(
@@ -94,11 +102,19 @@ def write_tables(
     text = ",".join(columns) + "\n"
     text += "".join(",".join(str(row[c]) for c in columns) + "\n" for row in rows)
     (folder / "sweep.csv").write_text(text, encoding="utf-8")
-    shown = ["replicas", "users", "rate", "outcome", "deliveries_per_s", "deliver_p50_ms"]
-    shown += ["deliver_p99_ms", "ack_p99_ms", "chat_cpu_us_per_delivery", "lost", "duplicated"]
+    shown = ["replicas", "users", "rate", "outcome", "posts_per_s", "deliveries_per_s"]
+    shown += ["deliver_p50_ms"]
+    shown += [
+        "deliver_p99_ms",
+        "ack_p99_ms",
+        "chat_cpu_us_per_delivery",
+        "little",
+        "lost",
+        "duplicated",
+    ]
     lines = [f"# Sweep over {base.name}", "", "```sh", command, "```", ""]
     lines += [markdown_table(shown, [[row[c] for c in shown] for row in rows]), ""]
-    over, points = usl_points(rows)
+    over, unit, points = usl_points(rows)
     result: dict[str, Any] = {"rows": list(rows), "usl": None}
     try:
         fit = usl.fit_with_error(*zip(*points, strict=True)) if points else None
@@ -115,7 +131,7 @@ def write_tables(
             f"[{fit.lam[0]:.4g}, {fit.lam[1]:.4g}] (95 % bootstrap), R² {fit.r_squared:.3f}, "
             f"peak at {'no finite value' if math.isinf(peak) else f'{peak:.3g}'}.",
             "",
-            f"![usl]({charts.usl_chart(folder, points, fit, 'deliveries/s')})",
+            f"![usl]({charts.usl_chart(folder, points, fit, unit)})",
             "",
         ]
     (folder / "sweep.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

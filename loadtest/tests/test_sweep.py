@@ -15,7 +15,7 @@ def test_tables_model_and_chart(tmp_path: Path) -> None:
         {
             "replicas": pods, "users": 50, "rate": 10.0, "outcome": "clean",
             "deliveries_per_s": truth.throughput(pods), "deliver_p50_ms": 2, "deliver_p99_ms": 9,
-            "ack_p99_ms": 5, "chat_cpu_us_per_delivery": 8, "lost": 0, "duplicated": 0,
+            "ack_p99_ms": 5, "chat_cpu_us_per_delivery": 8, "posts_per_s": 10.0, "little": 1.0, "lost": 0, "duplicated": 0,
         }
         for pods in (1, 2, 3, 4, 6)
     ]  # fmt: skip
@@ -28,11 +28,19 @@ def test_tables_model_and_chart(tmp_path: Path) -> None:
     assert (tmp_path / "usl.svg").stat().st_size > 1000
 
 
+def test_a_closed_loop_is_fitted_over_its_users(tmp_path: Path) -> None:
+    closed = {"rate": 0, "outcome": "clean", "replicas": 2, "deliveries_per_s": 1.0}
+    rows = [{**closed, "users": n, "posts_per_s": 10.0 * n} for n in (1, 2, 4)]
+    over, unit, points = sweep.usl_points([*rows, {**rows[0], "rate": 5, "users": 99}])
+    assert (over, unit) == ("users", "posts/s") and points[-1] == (4.0, 40.0)
+    assert len(points) == 3
+
+
 def test_too_few_points_are_said_not_fitted(tmp_path: Path) -> None:
     row = {
         "replicas": 1, "users": 5, "rate": 1, "outcome": "clean", "deliveries_per_s": 3.0,
         "deliver_p50_ms": 1, "deliver_p99_ms": 1, "ack_p99_ms": 1,
-        "chat_cpu_us_per_delivery": 1, "lost": 0, "duplicated": 0,
+        "chat_cpu_us_per_delivery": 1, "posts_per_s": 1.0, "little": "", "lost": 0, "duplicated": 0,
     }  # fmt: skip
     sweep.write_tables(tmp_path, [row], load("steady"), "loadtest/sweep steady")
     assert "No scalability law" in (tmp_path / "README.md").read_text()

@@ -136,8 +136,9 @@ class ChatClient:
         self._key = ""
         #: Posts that are due: (topic, intended instant in µs).
         self.outbox: Queue[tuple[str, int]] = Queue()
-        #: Whether the sender greenlet is busy with a post.
-        self._posting = False
+        #: Set while no post waits to be sent or answered.
+        self.quiet = Event()
+        self.quiet.set()
         #: ref → the history request that waits for it.
         self._histories: dict[str, AsyncResult[wire.History | None]] = {}
         self._greenlets: list[gevent.Greenlet[..., Any]] = []
@@ -180,13 +181,14 @@ class ChatClient:
         if self.outbox.qsize() >= OUTBOX_LIMIT:
             return False
         self.bench.in_flight(1)
+        self.quiet.clear()
         self.outbox.put((topic, intended))
         return True
 
     @property
     def idle(self) -> bool:
         """Whether no post waits to be sent or acknowledged."""
-        return not self._posting and self.outbox.empty()
+        return self.quiet.is_set()
 
     def ask_history(self, topic: str, before: str | None, limit: int) -> wire.History | None:
         """Read back a page over the socket; None when the connection broke first."""
@@ -403,10 +405,10 @@ class ChatClient:
         so a post that waits behind a slow one is felt."""
         while True:
             topic, intended = self.outbox.get()
-            self._posting = True
             self._post(topic, intended)
             self.bench.in_flight(-1)
-            self._posting = False
+            if self.outbox.empty():
+                self.quiet.set()
 
     def _post(self, topic: str, intended: int) -> None:
         """One post, tried with the same key until it is acknowledged or refused for good."""

@@ -143,8 +143,7 @@ class Poster(ChatUser):
         if self.bench.draining:
             return
         self.chat.offer(self.rng.choice(self.topics), self.bench.now())
-        while not self.chat.idle:
-            gevent.sleep(0.01)
+        self.chat.quiet.wait()
 
 
 class Lurker(ChatUser):

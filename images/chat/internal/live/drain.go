@@ -18,6 +18,7 @@ func (l *Sessions) Drain(ctx context.Context) {
 	l.mu.Lock()
 	l.stopping = true
 	l.mu.Unlock()
+	l.presence.changed() // the others count on this server no more
 	pause(ctx, l.DrainSettle)
 	l.mu.Lock()
 	l.leaving = true

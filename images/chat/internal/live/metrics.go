@@ -17,6 +17,7 @@ type Metrics struct {
 	refused     prometheus.Counter
 	closes      *prometheus.CounterVec
 	slow        prometheus.Counter
+	moved       prometheus.Counter
 	badFrames   prometheus.Counter
 	postResults *prometheus.CounterVec
 	deliveries  prometheus.Counter
@@ -44,6 +45,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		closes: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "chat_closes_total", Help: "Connections closed by this server, by close code.",
 		}, []string{"code"}),
+		moved:     counter("chat_moved_total", "Sessions asked to connect again because other servers have fewer."),
 		slow:      counter("chat_slow_readers_total", "Sessions closed because their queue was full."),
 		badFrames: counter("chat_bad_frames_total", "Frames from clients that could not be read."),
 		postResults: f.NewCounterVec(prometheus.CounterOpts{

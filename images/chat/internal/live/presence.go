@@ -10,8 +10,9 @@ import (
 	"chatapp/chat/internal/wire"
 )
 
-// presence counts the people connected over all servers: it tells the log how
-// many are here, learns the sum, and tells every session when that changed.
+// presence counts the people connected over all servers, and the servers: it
+// tells the log how many are here, learns the sum, and tells every session
+// when that changed.
 type presence struct {
 	server  string // of this process alone, however servers are named
 	store   chat.Store
@@ -19,9 +20,26 @@ type presence struct {
 	metrics *Metrics
 	poke    chan struct{} // capacity 1: somebody came or went
 
-	mu    sync.Mutex
-	total int // over all servers, when last asked
-	mine  int // of those, what this server had said
+	mu      sync.Mutex
+	total   int // people over all servers, when last asked
+	mine    int // of those, what this server had said
+	servers int // that take clients, when last asked
+}
+
+// The log sums one number over all servers. Both that are wanted are in it:
+// the people, and above them one for each server that takes clients. One that
+// leaves still counts its people but itself no more.
+const crowdBits = 40
+
+func crowdOf(people int, open bool) int {
+	if open {
+		return people + 1<<crowdBits
+	}
+	return people
+}
+
+func crowdIn(sum int) (people, servers int) {
+	return sum & (1<<crowdBits - 1), sum >> crowdBits
 }
 
 const (
@@ -85,15 +103,24 @@ func (p *presence) run(ctx context.Context) {
 func (p *presence) ask(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, presenceWait)
 	defer cancel()
-	mine := p.live.Online()
-	total, err := p.store.Presence(ctx, p.server, mine)
+	mine, open := p.live.crowd()
+	sum, err := p.store.Presence(ctx, p.server, crowdOf(mine, open))
 	if err != nil {
 		p.metrics.presenceErrors.Inc()
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.total, p.mine = total, mine
+	p.total, p.servers = crowdIn(sum)
+	p.mine = mine
+}
+
+// crowd is how many people there were over all servers, and how many servers
+// that take clients, when the log was last asked.
+func (p *presence) crowd() (people, servers int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.total, p.servers
 }
 
 // online is the sum over all servers: what the others had when last asked,

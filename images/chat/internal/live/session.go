@@ -28,6 +28,7 @@ type session struct {
 	principal chat.Principal
 	greeted   bool // said hello; with welcomed, guarded by live.mu for other goroutines
 	welcomed  bool // was answered
+	moved     bool // was asked to connect elsewhere; live.mu
 	told      int  // the number online in its last presence frame; live.mu, like toldAt
 	toldAt    time.Time
 	topics    chat.TopicSet

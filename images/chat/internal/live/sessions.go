@@ -34,6 +34,8 @@ type Config struct {
 	MaxConnections int      // 0: no limit
 	Origins        []string // allowed beside the server's own host; "*": any
 
+	BalanceAbove float64 // times the mean of all servers, above which clients are moved away; 0: never
+
 	DrainSettle time.Duration // from readyz 503 to the first bye
 	DrainSpread time.Duration // over which the byes are spread
 	DrainLeave  time.Duration // from a client's bye to its close
@@ -101,6 +103,7 @@ func New(c Config, service *chat.Service, store chat.Store, metrics *Metrics, lo
 	l.presence = newPresence(c.Name, store, l, metrics)
 	l.loops.Go(func() { l.feed.run(ctx) })
 	l.loops.Go(func() { l.presence.run(ctx) })
+	l.loops.Go(func() { l.balance(ctx) })
 	l.loops.Go(func() { l.pingAll(ctx) })
 	return l
 }
@@ -249,6 +252,13 @@ func (l *Sessions) Online() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.greeted
+}
+
+// crowd is what this server says of itself: its people, and whether it takes more.
+func (l *Sessions) crowd() (people int, open bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.greeted, !l.stopping
 }
 
 // all gives the sessions of this moment.

@@ -1,0 +1,115 @@
+package live
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"chatapp/chat/internal/chat"
+)
+
+func TestSurplus(t *testing.T) {
+	for name, c := range map[string]struct {
+		here, people, servers int
+		above                 float64
+		want                  int
+	}{
+		"alone":                       {500, 500, 1, 1.15, 0},
+		"switched off":                {500, 500, 5, 0, 0},
+		"even":                        {100, 500, 5, 1.15, 0},
+		"above the mean by chance":    {115, 500, 5, 1.15, 0},
+		"too few to be worth it":      {15, 15, 3, 1.15, 0},
+		"two of five have everybody":  {250, 500, 5, 1.15, 19},
+		"at the limit of the rate":    {9000, 9000, 3, 1.15, balanceMost},
+		"nobody here":                 {0, 500, 5, 1.15, 0},
+		"more here than were counted": {300, 200, 2, 1.15, 26},
+	} {
+		if n := surplus(c.here, c.people, c.servers, c.above); n != c.want {
+			t.Errorf("%s: %d of %d move, want %d", name, n, c.here, c.want)
+		}
+	}
+}
+
+// others speaks for another server until the test's bubble ends.
+func others(ctx context.Context, store chat.Store, server string, people int, open bool) {
+	go func() {
+		for {
+			_, _ = store.Presence(ctx, server, crowdOf(people, open))
+			if !pause(ctx, chat.PresencePeriod) {
+				return
+			}
+		}
+	}()
+}
+
+func TestBalance(t *testing.T) {
+	const leave = 5 * time.Second
+	for name, c := range map[string]struct {
+		people int
+		open   bool
+		stay   [2]int // how many, at the least and the most
+	}{
+		"an empty server comes": {0, true, [2]int{30, 45}},
+		"an equal server comes": {60, true, [2]int{60, 60}},
+		// Who leaves will send its clients here: none may be sent there.
+		"a server leaves": {0, false, [2]int{60, 60}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, 1, Config{DrainLeave: leave, BalanceAbove: 1.15}, func(t *testing.T, p *pod, store *memStore) {
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				var clients []*client
+				for range 60 {
+					clients = append(clients, p.join(`{"type":"hello","limit":0}`))
+				}
+				others(ctx, store, "other", c.people, c.open)
+				time.Sleep(time.Minute)
+				if n := p.Online(); n < c.stay[0] || n > c.stay[1] {
+					t.Errorf("%d of 60 are still here, want %v", n, c.stay)
+				}
+				moved := 0
+				for i, c := range clients {
+					bye, end := c.got("bye"), c.got("close")
+					if len(bye) == 0 && len(end) == 0 {
+						continue
+					}
+					moved++
+					if len(bye) != 1 || len(end) != 1 || end[0].code != 1001 || end[0].at-bye[0].at < leave {
+						t.Errorf("client %d: bye %+v, close %+v; want one bye, and %v later 1001", i, bye, end, leave)
+					}
+				}
+				if moved != 60-p.Online() {
+					t.Errorf("%d were told, %d left", moved, 60-p.Online())
+				}
+			})
+		})
+	}
+}
+
+// TestNobodyMovesWhileLeaving: a drain is not disturbed.
+func TestNobodyMovesWhileLeaving(t *testing.T) {
+	bubble(t, 1, Config{DrainSettle: time.Minute, DrainLeave: time.Second, BalanceAbove: 1.15}, func(t *testing.T, p *pod, store *memStore) {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		for range 60 {
+			p.join(`{"type":"hello","limit":0}`)
+		}
+		drained := make(chan struct{})
+		go func() { defer close(drained); p.Drain(context.Background()) }()
+		synctest.Wait()
+		others(ctx, store, "other", 0, true)
+		time.Sleep(50 * time.Second)
+		if n := p.Online(); n != 60 {
+			t.Errorf("%d of 60 are left before the first bye", n)
+		}
+		<-drained
+	})
+}
+
+func TestCrowd(t *testing.T) {
+	people, servers := crowdIn(crowdOf(7, true) + crowdOf(0, true) + crowdOf(5, false))
+	if people != 12 || servers != 2 {
+		t.Errorf("%d people on %d servers", people, servers)
+	}
+}

@@ -65,7 +65,8 @@ def common(parser: argparse.ArgumentParser) -> None:
 def folder_of(args: argparse.Namespace, scenario: Scenario, extra: str = "") -> Path:
     """Where the results go."""
     if args.out is not None:
-        return Path(args.out)
+        # Absolute: Locust runs in its own folder, and means the same place.
+        return Path(args.out).resolve()
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     return ROOT / "results" / f"{scenario.name}{extra}-{stamp}"
 

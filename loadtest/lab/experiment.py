@@ -53,6 +53,7 @@ def machine() -> dict[str, str]:
         "memory": memory,
         "kernel": platform.release(),
         "load average at the start": f"{os.getloadavg()[0]:.2f}",
+        "priority of all processes of the run": f"nice {os.nice(0)}",
     }
 
 

@@ -85,7 +85,8 @@ def test_a_run_end_to_end_leaves_everything_and_loses_nothing(
     for path in folder.iterdir():
         if path.suffix in (".md", ".json", ".csv", ".html", ".svg"):
             assert str(tmp_path) not in path.read_text(), path.name
-    again = started(chat_binary, folder, "smoke")
+    # A relative folder is relative to where the command was given.
+    again = started(chat_binary, Path(os.path.relpath(folder)), "smoke")
     output, _ = again.communicate(timeout=60)
     assert again.returncode == 2 and "never overwritten" in output
 

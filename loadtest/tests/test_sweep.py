@@ -15,8 +15,8 @@ def test_tables_model_and_chart(tmp_path: Path) -> None:
         {
             "replicas": pods, "users": 50, "rate": 10.0, "outcome": "clean",
             "deliveries_per_s": truth.throughput(pods), "deliver_p50_ms": 2, "deliver_p99_ms": 9,
-            "ack_p99_ms": 5, "chat_cpu_us_per_delivery": 8, "posts_per_s": 10.0, "little": 1.0, "lost": 0,
-            "duplicated": 0,
+            "ack_p99_ms": 5, "chat_cpu_us_per_delivery": 8, "posts_per_s": 10.0, "little": 1.0,
+            "lost": 0, "duplicated": 0,
         }
         for pods in (1, 2, 3, 4, 6)
     ]  # fmt: skip

@@ -182,7 +182,7 @@ func (c *rawConn) read() (string, error) {
 	}
 }
 
-// next is read without the presence frames, which come when they like.
+// next is read without presence frames and pings, which come when they like.
 func (c *rawConn) next() string {
 	c.t.Helper()
 	for {
@@ -190,7 +190,7 @@ func (c *rawConn) next() string {
 		if err != nil {
 			c.t.Fatalf("read a frame: %v", err)
 		}
-		if !strings.HasPrefix(got, `text {"type":"presence"`) {
+		if !strings.HasPrefix(got, `text {"type":"presence"`) && !strings.HasPrefix(got, "ping ") {
 			return got
 		}
 	}

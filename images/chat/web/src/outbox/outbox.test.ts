@@ -305,6 +305,41 @@ describe("leaseLock, where the browser has no locks", () => {
     expect(shared.items.size).toBe(0);
   });
 
+  test("two tabs that write in one instant: the last one holds it", async () => {
+    // As browsers do it: a tab sees its own write at once, and everybody's a little later, in one order.
+    const views = [new FakeStorage(), new FakeStorage()];
+    const deliver = (write: (view: FakeStorage) => void): void => void setTimeout(() => views.forEach(write), 8);
+    const lagging = (own: FakeStorage): StorageLike => ({
+      get length() {
+        return own.length;
+      },
+      key: (i) => own.key(i),
+      getItem: (name) => own.getItem(name),
+      setItem(name, value) {
+        own.setItem(name, value);
+        deliver((view) => view.setItem(name, value));
+      },
+      removeItem(name) {
+        own.removeItem(name);
+        deliver((view) => view.removeItem(name));
+      },
+    });
+    let inside = 0;
+    let most = 0;
+    let done = 0;
+    await Promise.all(
+      views.map((view, i) =>
+        leaseLock(lagging(view), `tab-${i}`, () => Date.now())(async () => {
+          most = Math.max(most, ++inside);
+          await new Promise((resolve) => setTimeout(resolve, 40));
+          inside--;
+          done++;
+        }),
+      ),
+    );
+    expect([most, done]).toEqual([1, 2]);
+  });
+
   test("a lease from a clock ahead of ours is no lease", async () => {
     const shared = new FakeStorage();
     shared.setItem("chat.sender", JSON.stringify({ tab: "x", until: Date.now() + 100 * LEASE_MS }));

@@ -65,6 +65,7 @@ function parseLink(raw: string): Extract<Markup, { kind: "link" }> | undefined {
   const text = withoutTrailingPunctuation(raw);
   try {
     const url = new URL(text);
+    // The pattern finds no others; whoever widens it meets this.
     if (!LINK_PROTOCOLS.has(url.protocol)) return undefined;
     if (url.protocol === "mailto:" ? !url.pathname.includes("@") : url.hostname === "") return undefined;
     return { kind: "link", text, href: url.href };

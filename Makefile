@@ -62,3 +62,7 @@ bench: build ## benchmarks: encode, broadcast, queue, append
 images: ## docker build each folder of images/
 	@for dir in images/*/; do name=$$(basename $$dir); echo "== $$name"; \
 		(cd $$dir && docker build --build-arg VERSION=$(VERSION) -t $(REGISTRY)/$(OWNER)/$$name:$(TAG) .) || exit 1; done
+
+.PHONY: report
+report: ## report.pdf from results/, the code and chatapp.yaml
+	@loadtest/report/setup && loadtest/report/run build

@@ -1,7 +1,7 @@
 """The report: measured data in, ``report.pdf`` out, the same bytes for the same data.
 
 =========== ================================================================
-command     the command line: build, costs, journey
+command     the command line: build, costs, journey, screens
 sources     what is in ``results/``: runs, sweeps, searches, costs, journey
 facts       settings and limits, read from the manifest and the code
 figures     every number that the text shows: formatted once, noted with its source

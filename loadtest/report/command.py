@@ -23,9 +23,9 @@ def build(out: Path) -> None:
 
 
 def main() -> int:
-    """``loadtest/report/run build|costs|journey``. 2: something that is needed is not there."""
+    """Run one of the words. 2: something that is needed is not there."""
     parser = argparse.ArgumentParser(prog="loadtest/report/run", description=__doc__)
-    parser.add_argument("what", choices=("build", "costs", "journey"))
+    parser.add_argument("what", choices=("build", "costs", "journey", "screens"))
     parser.add_argument("--out", type=Path, help="another file (build) or folder than the usual")
     args = parser.parse_args()
     try:
@@ -35,10 +35,14 @@ def main() -> int:
             from report.measure import costs  # noqa: PLC0415
 
             costs.run(args.out or ROOT / "results/costs")
-        else:
+        elif args.what == "journey":
             from report.measure import journey  # noqa: PLC0415
 
             journey.run(args.out or ROOT / "results/journey")
+        else:
+            from report.measure import screens  # noqa: PLC0415
+
+            screens.run(args.out or ROOT / "docs/images")
     except LabError as error:
         print(error, file=sys.stderr)
         return 2

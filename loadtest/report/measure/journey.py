@@ -2,8 +2,8 @@
 
 Set up as in the manifest, on this machine: a Redis master that writes to disk before it answers, a
 replica that has to confirm, a Sentinel; two chat pods. Ann writes in a real browser on pod A; Ben
-looks at a real browser on pod B. Two bare clients listen at the same time, so that the server's part
-can be told from the browser's: one tails the log in Redis as every pod does, one is a WebSocket on
+looks at a real browser on pod B. Two bare clients listen too, so that the server's part can be told
+from the browser's: one tails the log in Redis as every pod does, one is a WebSocket on
 pod B. All read one clock. One message at a time, with random pauses: nothing is loaded, the path
 itself is measured.
 
@@ -25,6 +25,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,9 @@ FLAGS = [
     *("--disable-component-update", "--disable-sync"),
 ]
 
-#: Runs in each page before its own code: notes when a message's key was pressed, its frame left, its
-#: ack came, a frame with it came, and when it had been painted (a task after the frame in which the
-#: log's rows changed).
+#: Runs in each page before its own code: notes when a message's key was pressed, its frame left,
+#: its ack came, a frame with it came, and when it had been painted (a task after the frame in
+#: which the log's rows changed).
 PROBE = """
 (() => {
   const notes = (window.notes = { key: {}, sent: {}, ack: {}, frame: {}, shown: {} });
@@ -76,7 +77,8 @@ PROBE = """
         const frame = JSON.parse(event.data);
         if (frame.type === "ack" && frame.key in keys) first(notes.ack, keys[frame.key], at);
         if (frame.type === "messages")
-          for (const one of frame.messages) for (const n of numbers(one.content)) first(notes.frame, n, at);
+          for (const one of frame.messages)
+            for (const n of numbers(one.content)) first(notes.frame, n, at);
       });
     }
     send(data) {
@@ -236,7 +238,7 @@ def write_messages(page: Page, other: Page) -> None:
         box.fill(f"{WORD.decode()}{number}")
         time.sleep(pause.uniform(*PAUSES))
         box.press("Enter")
-        until(f"message {number} is shown", lambda n=number: shown(other, n))
+        until(f"message {number} is shown", partial(shown, other, number))
 
 
 def run(folder: Path) -> None:

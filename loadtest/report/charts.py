@@ -1,0 +1,352 @@
+"""Charts as SVG: one colour for one thing all over the report, dashes too, units on every axis.
+
+The same data gives the same bytes. Every function returns SVG text; one that has nothing to draw
+returns None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from io import StringIO
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from report import fonts
+from report.figures import percentile
+from report.sources import Costs, Journey, Run, Search, Sweep
+
+INK, BLUE, RED, GREEN = "#1c2330", "#2b6cb0", "#b3261e", "#18794e"
+VIOLET, OCHRE, GREY = "#7a4fb5", "#8a6d00", "#607080"
+#: What → (colour, dashes): the same thing looks the same in every figure, also without colour.
+LOOK = {
+    "p50": (BLUE, "--"),
+    "p95": (VIOLET, "-."),
+    "p99": (RED, "-"),
+    "deliveries": (GREEN, "-"),
+    "posts": (OCHRE, "--"),
+    "acks": (INK, ":"),
+    "users": (INK, "-"),
+    "sockets": (BLUE, "--"),
+    "failures": (RED, ":"),
+    "redis": (RED, "-"),
+    "pod-0": (BLUE, "-"),
+    "pod-1": (VIOLET, "--"),
+    "pod-2": (OCHRE, "-."),
+    "pod-3": (GREEN, ":"),
+}
+#: Width of the text, inches.
+WIDTH = 6.9
+
+for _family, _weight, _style, _path in fonts.face_files():
+    font_manager.fontManager.addfont(str(_path))
+mpl.rcParams.update(
+    {
+        "svg.hashsalt": "chatapp",
+        "svg.fonttype": "path",
+        "font.family": "Source Sans Pro",
+        "font.size": 8,
+        "axes.titlesize": 8,
+        "axes.titleweight": "semibold",
+        "axes.titlelocation": "left",
+        "axes.labelsize": 7.5,
+        "xtick.labelsize": 7,
+        "ytick.labelsize": 7,
+        "legend.fontsize": 6.8,
+        "legend.frameon": False,
+        "legend.handlelength": 1.8,
+        "legend.borderpad": 0.1,
+        "axes.grid": True,
+        "grid.color": "#e3e7ec",
+        "grid.linewidth": 0.5,
+        "axes.linewidth": 0.6,
+        "axes.edgecolor": GREY,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "lines.linewidth": 1.1,
+        "xtick.major.width": 0.6,
+        "ytick.major.width": 0.6,
+    }
+)
+
+Points = Sequence[tuple[float, float]]
+
+
+def svg(figure: Figure) -> str:
+    """The figure as SVG text, without date or tool version."""
+    out = StringIO()
+    figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    plt.close(figure)
+    return out.getvalue()
+
+
+def line(axes: Axes, points: Points, look: str, label: str) -> bool:
+    """One line; False when it has no points."""
+    if not points:
+        return False
+    colour, dash = LOOK[look]
+    axes.plot(*zip(*points, strict=True), color=colour, linestyle=dash, label=label)
+    return True
+
+
+def column(rows: Iterable[Mapping[str, float]], name: str) -> list[tuple[float, float]]:
+    """(second, value) of a column where it has one."""
+    return [(row["second"], row[name]) for row in rows if name in row and "second" in row]
+
+
+def dress(axes: Axes, title: str, unit: str, faults: Sequence[tuple[float, str]] = ()) -> None:
+    """Title, units, zero, the instants at which something was done on purpose."""
+    for at, _ in faults:
+        axes.axvline(at, color=GREY, linewidth=0.7, linestyle=(0, (2, 2)), zorder=0)
+    axes.set_title(title)
+    axes.set_xlabel("time, s")
+    axes.set_ylabel(unit)
+    axes.set_ylim(bottom=0)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="best")
+
+
+def run_panel(run: Run) -> str:
+    """A run over time: above, Locust's own charts; below, what only the load lab measures."""
+    figure, grid = plt.subplots(2, 3, figsize=(WIDTH, 3.35), layout="constrained")
+    faults, series, locust = run.faults, run.series, run.locust
+    requests, answers, users = grid[0]
+    line(requests, column(locust, "Requests/s"), "posts", "requests/s")
+    line(requests, column(locust, "Failures/s"), "failures", "failures/s")
+    dress(requests, "Locust: requests and failures", "per second", faults)
+    line(answers, column(locust, "50%"), "p50", "p50")
+    line(answers, column(locust, "95%"), "p95", "p95")
+    dress(answers, "Locust: response times, all types", "ms", faults)
+    line(users, column(locust, "User Count"), "users", "users")
+    line(users, column(series, "sockets"), "sockets", "open sockets")
+    dress(users, "Locust: users; our: sockets", "number", faults)
+    deliver, rates, cpu = grid[1]
+    for name in ("p50", "p95", "p99"):
+        line(deliver, column(series, f"deliver_{name}_ms"), name, name)
+    dress(deliver, "Delivery: due post to other user", "ms", faults)
+    if max((y for _, y in column(series, "deliver_p99_ms")), default=0) > 500:
+        deliver.set_yscale("log")
+        deliver.set_ylim(bottom=1)
+    line(rates, column(series, "deliveries_per_s"), "deliveries", "deliveries/s")
+    dress(rates, "Deliveries", "per second", faults)
+    for name, points in run.samples.items():
+        if name in LOOK:
+            line(cpu, points, name, name)
+    dress(cpu, "CPU of pods and Redis", "% of a core", faults)
+    if not run.samples:
+        cpu.text(
+            0.5, 0.5, "not taken in this run", ha="center", transform=cpu.transAxes, color=GREY
+        )
+    return svg(figure)
+
+
+def levels(runs: Sequence[tuple[float, Run]], axis: str, *, pods_of_cpu: bool = True) -> str | None:
+    """One parameter varied: delivery percentiles, deliveries/s and cost over it. Runs that are not
+    clean are hollow."""
+    if len(runs) < 2:
+        return None
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(WIDTH, 1.9), layout="constrained")
+    runs = sorted(runs, key=lambda pair: pair[0])
+
+    def draw(axes: Axes, look: str, label: str, points: list[tuple[float, float, bool]]) -> None:
+        """A line with a mark for each run; hollow where the run is not clean."""
+        if not points:
+            return
+        colour, dash = LOOK[look]
+        axes.plot(
+            [p[0] for p in points],
+            [p[1] for p in points],
+            color=colour,
+            linestyle=dash,
+            label=label,
+        )
+        for x, y, clean in points:
+            axes.plot(
+                x,
+                y,
+                "o",
+                color=colour,
+                markersize=3.5,
+                markerfacecolor=colour if clean else "white",
+            )
+
+    def points(value: object) -> list[tuple[float, float, bool]]:
+        """(parameter, figure, clean) of the runs that have the figure."""
+        assert callable(value)
+        return [(x, y, run.outcome == "clean") for x, run in runs if (y := value(run)) is not None]
+
+    for name in ("p50", "p95", "p99"):
+        draw(left, name, name, points(lambda run, name=name: run.ms("deliver", name)))
+    draw(middle, "deliveries", "deliveries/s", points(lambda run: run.through("deliveries_per_s")))
+    draw(
+        right,
+        "pod-0",
+        "chat, µs a delivery",
+        points(lambda run: run.cost("chat_cpu_us_per_delivery")),
+    )
+    if pods_of_cpu:
+        draw(
+            right,
+            "posts",
+            "Locust, µs a delivery",
+            points(lambda run: run.cost("worker_cpu_us_per_delivery")),
+        )
+    for axes, title, unit in (
+        (left, "Delivery, due post to other user", "ms"),
+        (middle, "Deliveries", "per second"),
+        (right, "CPU a delivery", "µs"),
+    ):
+        axes.set(title=title, xlabel=axis, ylabel=unit)
+        axes.set_ylim(bottom=0)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(loc="best")
+    return svg(figure)
+
+
+def knee(search: Search) -> str:
+    """The capacity search: each rate that was tried, and whether the objective was kept."""
+    figure, axes = plt.subplots(figsize=(WIDTH * 0.62, 2.1), layout="constrained")
+    for passed, marker, face, label in (
+        (True, "o", BLUE, "objective kept"),
+        (False, "X", RED, "broken"),
+    ):
+        found = [
+            (step["rate"], step["deliver_p99_ms"])
+            for step in search.steps
+            if step["passed"] == passed and step.get("deliver_p99_ms")
+        ]
+        if found:
+            xs, ys = zip(*found, strict=True)
+            axes.scatter(xs, ys, marker=marker, color=face, s=22, label=label)
+    if search.knee:
+        axes.axvline(search.knee, color=INK, linestyle="--", linewidth=0.8, label="knee")
+    axes.set(xlabel="rate asked for, posts/s", ylabel="deliver p99, ms", xscale="log", yscale="log")
+    axes.set_title("Capacity search, one run a mark")
+    axes.legend(loc="best")
+    return svg(figure)
+
+
+def usl(sweep: Sweep) -> str | None:
+    """Measured throughput and the fitted law."""
+    if not sweep.usl:
+        return None
+    model, over = sweep.usl["model"], sweep.usl["over"]
+    clean = [row for row in sweep.rows if row["outcome"] == "clean"]
+    figure, axes = plt.subplots(figsize=(WIDTH * 0.62, 2.1), layout="constrained")
+    xs = [float(row[over]) for row in clean]
+    axes.scatter(
+        xs,
+        [float(row["deliveries_per_s"]) for row in clean],
+        color=GREEN,
+        s=18,
+        label="measured, one run each",
+    )
+    top = max(xs) * 1.25
+    grid = [top * k / 100 for k in range(1, 101)]
+    law = [
+        model["lam"] * n / (1 + model["sigma"] * (n - 1) + model["kappa"] * n * (n - 1))
+        for n in grid
+    ]
+    axes.plot(grid, law, color=INK, linestyle="--", label="Universal Scalability Law")
+    axes.set(title="Throughput over concurrency", xlabel=over, ylabel="deliveries/s")
+    axes.set_ylim(bottom=0)
+    axes.legend(loc="best")
+    return svg(figure)
+
+
+#: Hop → what it says on the axis, from the key press on.
+HOPS = {
+    "sent": "post frame leaves Ann's browser",
+    "log": "in Redis: a bare tail has it",
+    "ack": "ack in Ann's browser",
+    "socket": "bare WebSocket on pod B",
+    "frame": "frame in Ben's browser",
+    "shown": "painted on Ben's screen",
+}
+
+
+def journey(found: Journey) -> str:
+    """Each hop: median, and the range from the 5th to the 95th percentile."""
+    figure, axes = plt.subplots(figsize=(WIDTH, 1.6), layout="constrained")
+    names = [name for name in HOPS if name in found.hops]
+    for at, name in enumerate(reversed(names)):
+        values = found.hops[name]
+        low, mid, high = (percentile(values, p) for p in (5, 50, 95))
+        colour = RED if name == "ack" else BLUE
+        axes.plot(
+            [low, high], [at, at], color=colour, linewidth=3.2, alpha=0.35, solid_capstyle="butt"
+        )
+        axes.plot(mid, at, "o", color=colour, markersize=4.5)
+        axes.annotate(
+            f"{mid:.1f}",
+            (mid, at),
+            xytext=(0, 5),
+            textcoords="offset points",
+            ha="center",
+            fontsize=7,
+        )
+    axes.set_yticks(range(len(names)), [HOPS[name] for name in reversed(names)])
+    axes.set_ylim(-0.5, len(names) - 0.3)
+    axes.set_xlim(left=0)
+    count = len(found.hops[names[0]])
+    axes.set_xlabel(
+        f"ms since the key press; dot: median, bar: 5th to 95th percentile of {count} messages"
+    )
+    return svg(figure)
+
+
+def efforts(costs: Costs) -> str:
+    """Before and after of the three costs that the design attacks."""
+    figure, grid = plt.subplots(1, 3, figsize=(WIDTH, 1.75), layout="constrained")
+    pairs: list[tuple[str, str, list[tuple[str, float]]]] = [
+        (
+            "Memory, idle connection",
+            "KB",
+            [
+                ("example", costs.median("example", "bytes_per_idle_connection") / 1000),
+                ("chat", costs.median("chat", "bytes_per_idle_connection") / 1000),
+            ],
+        ),
+        (
+            "CPU a delivery",
+            "µs",
+            [
+                ("one by one", costs.median("chat", "cpu_us_per_delivery_trickle")),
+                ("bursts", costs.median("chat", "cpu_us_per_delivery_burst")),
+            ],
+        ),
+        (
+            "Redis CPU a message, three tails",
+            "µs",
+            [
+                (
+                    size,
+                    costs.benchmarks[f"BenchmarkAppend/topics=1/batch={size}/tails=3"][
+                        "redis-µs/msg"
+                    ],
+                )
+                for size in ("1", "16", "64", "256")
+            ],
+        ),
+    ]
+    for axes, (title, unit, bars) in zip(grid, pairs, strict=True):
+        names, values = zip(*bars, strict=True)
+        shown = axes.bar(
+            names,
+            values,
+            color=["#c9d3df", *[BLUE] * (len(bars) - 1)],
+            edgecolor=INK,
+            linewidth=0.6,
+            width=0.6,
+        )
+        axes.bar_label(shown, [f"{value:.3g}" for value in values], fontsize=7, padding=1)
+        axes.set(title=title, ylabel=unit)
+        axes.margins(y=0.18)
+        axes.grid(axis="x", visible=False)
+    grid[2].set_xlabel("messages in one append")
+    return svg(figure)

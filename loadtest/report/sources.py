@@ -1,0 +1,360 @@
+"""What is in ``results/``: read once, typed, never changed.
+
+A folder with ``summary.json`` and ``provenance.json`` is a run; with ``sweep.json`` a sweep; with
+``capacity.json`` a capacity search. ``costs`` and ``journey`` are made by ``report.measure``.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+Record = Mapping[str, float]
+
+
+def read_json(path: Path) -> Any:
+    """A decoded JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The records of a CSV file as text; none when there is no file."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def numbers(records: Iterable[Mapping[str, str]]) -> list[dict[str, float]]:
+    """The numeric fields of each record; what is empty or text is absent."""
+    out = []
+    for record in records:
+        made = {}
+        for key, value in record.items():
+            try:
+                made[key] = float(value)
+            except (TypeError, ValueError):
+                continue
+        out.append(made)
+    return out
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the load lab. ``name``: its folder, relative to ``results/``."""
+
+    name: str
+    path: Path
+    summary: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+
+    @property
+    def scenario(self) -> Mapping[str, Any]:
+        """The scenario as it was run."""
+        found: Mapping[str, Any] = self.provenance["scenario"]
+        return found
+
+    @property
+    def kind(self) -> str:
+        """The scenario's name."""
+        return str(self.scenario["name"])
+
+    @property
+    def where(self) -> str:
+        """``cluster`` or ``local``."""
+        command = str(self.provenance["command"])
+        return str(
+            self.provenance.get("where") or ("cluster" if "cluster" in command.split() else "local")
+        )
+
+    @property
+    def replicas(self) -> int:
+        """Chat pods at the start."""
+        return int(self.scenario["replicas"])
+
+    @property
+    def users(self) -> int:
+        """The most people at once."""
+        stages = self.scenario.get("stages") or []
+        return int(max((stage["users"] for stage in stages), default=self.scenario["users"]))
+
+    @property
+    def rate(self) -> float:
+        """Posts a second that were asked for (the highest of the stages)."""
+        stages = self.scenario.get("stages") or []
+        return float(
+            max(
+                (stage.get("rate", 0) for stage in stages),
+                default=self.summary["options"].get("rate", 0),
+            )
+        )
+
+    @property
+    def option(self) -> Mapping[str, Any]:
+        """The settings of the load."""
+        found: Mapping[str, Any] = self.summary["options"]
+        return found
+
+    @property
+    def outcome(self) -> str:
+        """``clean``, ``BROKEN``, ``INVALID``, or a state in which it was interrupted."""
+        return str(self.summary["outcome"])
+
+    @property
+    def ledger(self) -> Mapping[str, int]:
+        """The delivery ledger."""
+        found: Mapping[str, int] = self.summary["ledger"]
+        return found
+
+    def ms(self, row: str, figure: str) -> float | None:
+        """A figure of a latency row, e.g. ``ms("deliver", "p99")``; None when there is none."""
+        value = self.summary["rows_ms"].get(row, {}).get(figure)
+        return None if value is None else float(value)
+
+    def through(self, what: str) -> float:
+        """``posts_per_s`` or ``deliveries_per_s`` after the ramp-up."""
+        return float(self.summary["throughput"][what])
+
+    def cost(self, what: str) -> float | None:
+        """A cost per operation; None where it could not be taken."""
+        value = self.summary.get("cost", {}).get(what)
+        return None if value is None else float(value)
+
+    @cached_property
+    def series(self) -> list[dict[str, float]]:
+        """The run over time, one record a second."""
+        return numbers(read_csv(self.path / "series.csv"))
+
+    @cached_property
+    def samples(self) -> dict[str, list[tuple[float, float]]]:
+        """Pod or ``redis`` → (second, CPU percent of a core)."""
+        out: dict[str, list[tuple[float, float]]] = {}
+        for row in read_csv(self.path / "samples.csv"):
+            if row.get("cpu_percent"):
+                out.setdefault(row["what"], []).append(
+                    (float(row["second"]), float(row["cpu_percent"]))
+                )
+        return out
+
+    @cached_property
+    def locust(self) -> list[dict[str, float]]:
+        """Locust's own history, all request types together, with ``second`` since its start."""
+        rows = [r for r in read_csv(self.path / "locust_stats_history.csv") if _aggregated(r)]
+        out = numbers(rows)
+        begin = min((row["Timestamp"] for row in out), default=0.0)
+        return [{**row, "second": row["Timestamp"] - begin} for row in out]
+
+    @property
+    def faults(self) -> list[tuple[float, str]]:
+        """(second, what was done) of everything done on purpose."""
+        return [(float(at), str(text)) for at, text in self.summary.get("faults") or []]
+
+    def longest_silence(self) -> float | None:
+        """Most seconds in a row without a single delivery, after the first; from ``series``."""
+        counts = [row.get("deliveries_per_s", 0.0) for row in self.series]
+        while counts and counts[0] == 0:
+            counts.pop(0)
+        while counts and counts[-1] == 0:
+            counts.pop()
+        longest = now = 0
+        for count in counts:
+            now = now + 1 if count == 0 else 0
+            longest = max(longest, now)
+        return float(longest) if counts else None
+
+    def worst(self, column: str) -> tuple[float, float] | None:
+        """(second, value) of a series column's greatest value."""
+        points = [(row["second"], row[column]) for row in self.series if column in row]
+        return max(points, key=lambda point: point[1]) if points else None
+
+
+def _aggregated(row: Mapping[str, str]) -> bool:
+    return row.get("Name") == "Aggregated"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Several runs over replicas × users × rates, and the law fitted to them (or None)."""
+
+    name: str
+    rows: Sequence[Mapping[str, Any]]
+    usl: Mapping[str, Any] | None
+    command: str
+
+    def varied(self) -> list[str]:
+        """Which of replicas, users and rate had more than one value."""
+        return [
+            key for key in ("replicas", "users", "rate") if len({row[key] for row in self.rows}) > 1
+        ]
+
+
+@dataclass(frozen=True)
+class Search:
+    """A capacity search: highest rate that kept the objective, and the steps."""
+
+    name: str
+    knee: float
+    above: float | None
+    limited_by_generator: bool
+    sentence: str
+    steps: Sequence[Mapping[str, Any]]
+    runs: Sequence[Run] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Journey:
+    """Milliseconds since the key press of each message at each hop."""
+
+    hops: Mapping[str, Sequence[float]]
+    provenance: Mapping[str, Any]
+
+    def between(self, first: str, second: str) -> list[float]:
+        """Milliseconds from one hop to another, each message; ``key`` is the key press."""
+        later = self.hops[second]
+        earlier = self.hops[first] if first != "key" else [0.0] * len(later)
+        return [b - a for a, b in zip(earlier, later, strict=True)]
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Costs per operation beside something to compare with. ``rounds``: server → rounds."""
+
+    rounds: Mapping[str, Sequence[Mapping[str, float]]]
+    benchmarks: Mapping[str, Mapping[str, float]]
+    provenance: Mapping[str, Any]
+
+    def median(self, server: str, figure: str) -> float:
+        """The median of a figure over a server's rounds."""
+        return statistics.median(one[figure] for one in self.rounds[server])
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything there is."""
+
+    root: Path
+    runs: Sequence[Run]
+    sweeps: Sequence[Sweep]
+    searches: Sequence[Search]
+    journey: Journey | None
+    costs: Costs | None
+
+    def find(self, kind: str, keep: Callable[[Run], bool] = lambda run: True) -> list[Run]:
+        """The runs of a scenario that stand alone (no step of a search, no part of a sweep), those
+        on a cluster first, then the latest first; clean ones before others."""
+        found = [run for run in self.runs if run.kind == kind and not self.part(run) and keep(run)]
+        found.sort(key=lambda run: str(run.provenance["when"]), reverse=True)
+        found.sort(key=lambda run: (run.where != "cluster", run.outcome != "clean"))
+        return found
+
+    def one(self, kind: str) -> Run | None:
+        """The best run of a scenario by :meth:`find`; None when there is none."""
+        return next(iter(self.find(kind)), None)
+
+    def named(self, prefix: str) -> list[Run]:
+        """The runs that stand alone whose folders begin with a word, in the folders' order."""
+        return [run for run in self.runs if run.name.startswith(prefix) and not self.part(run)]
+
+    @property
+    def search(self) -> Search | None:
+        """A capacity search; None when there is none."""
+        return next(iter(self.searches), None)
+
+    @property
+    def law(self) -> Sweep | None:
+        """A sweep with a fitted law; None when there is none."""
+        return next((sweep for sweep in self.sweeps if sweep.usl), None)
+
+    @property
+    def people(self) -> Sweep | None:
+        """A sweep over people at a fixed rate; None when there is none."""
+        found = (s for s in self.sweeps if s.varied() == ["users"] and s.rows[0]["rate"])
+        return next(found, None)
+
+    def part(self, run: Run) -> bool:
+        """Whether a run is a step of a search or of a sweep."""
+        return "/" in run.name and any(
+            run.name.startswith(f"{whole}/")
+            for whole in [s.name for s in self.sweeps] + [s.name for s in self.searches]
+        )
+
+    def parts(self, whole: Sweep | Search) -> list[Run]:
+        """The runs of a sweep or a search."""
+        return [run for run in self.runs if run.name.startswith(f"{whole.name}/")]
+
+    @property
+    def newest(self) -> str:
+        """The latest instant at which anything was measured, RFC 3339."""
+        stamps = [str(run.provenance["when"]) for run in self.runs]
+        stamps += [str(one.provenance["when"]) for one in (self.journey, self.costs) if one]
+        return max(stamps, default="1980-01-01T00:00:00Z")
+
+
+#: A line of ``go test -bench``: name, iterations, then pairs of value and unit.
+_BENCH = re.compile(r"^(Benchmark\S+?)(?:-\d+)?\s+\d+\s+(.+)$")
+
+
+def benchmarks(text: str) -> dict[str, dict[str, float]]:
+    """What ``go test -bench`` printed: name → unit → value."""
+    out: dict[str, dict[str, float]] = {}
+    for line in text.splitlines():
+        found = _BENCH.match(line)
+        if found:
+            words = found[2].split()
+            pairs = zip(words[::2], words[1::2], strict=True)
+            out[found[1]] = {unit: float(value) for value, unit in pairs}
+    return out
+
+
+def load(root: Path) -> Results:
+    """Read ``results/``. Folders whose files are not complete (a run under way) are left out."""
+    runs, sweeps, searches = [], [], []
+    for path in sorted(root.rglob("summary.json")):
+        if (path.parent / "provenance.json").is_file():
+            summary, provenance = read_json(path), read_json(path.parent / "provenance.json")
+            if "rows_ms" in summary and "scenario" in provenance:
+                name = path.parent.relative_to(root).as_posix()
+                runs.append(Run(name, path.parent, summary, provenance))
+    for path in sorted(root.rglob("sweep.json")):
+        body = read_json(path)
+        name = path.parent.relative_to(root).as_posix()
+        parts = [run for run in runs if run.name.startswith(f"{name}/")]
+        command = str(parts[0].provenance["command"]).split(" # ")[0] if parts else ""
+        sweeps.append(Sweep(name, body["rows"], body.get("usl"), command))
+    for path in sorted(root.rglob("capacity.json")):
+        body = read_json(path)
+        name = path.parent.relative_to(root).as_posix()
+        searches.append(
+            Search(
+                name,
+                float(body["knee"]),
+                body.get("above"),
+                bool(body.get("limited_by_generator")),
+                str(body["sentence"]),
+                body["steps"],
+                [run for run in runs if run.name.startswith(f"{name}/")],
+            )
+        )
+    journey = costs = None
+    if (root / "journey/provenance.json").is_file():
+        rows = numbers(read_csv(root / "journey/hops.csv"))
+        hops = {
+            key.removesuffix("_ms"): [row[key] for row in rows]
+            for key in rows[0]
+            if key != "message"
+        }
+        journey = Journey(hops, read_json(root / "journey/provenance.json"))
+    if (root / "costs/provenance.json").is_file():
+        costs = Costs(
+            read_json(root / "costs/footprint.json"),
+            benchmarks((root / "costs/redis.txt").read_text(encoding="utf-8")),
+            read_json(root / "costs/provenance.json"),
+        )
+    return Results(root, runs, sweeps, searches, journey, costs)

@@ -65,35 +65,49 @@ func (h *hub) publish(messages []chat.Message) {
 
 // publishByTopic serves the sessions that named their topics. One that wants
 // several topics of the batch gets all of them in one frame: the cursor in it
-// says that everything up to there was sent.
+// says that everything up to there was sent. Sessions that want the same of
+// the batch share the frame.
 func (h *hub) publishByTopic(items []item, cursor string) (deliveries int) {
 	if len(h.topics) == 0 {
 		return 0
 	}
+	var topics []string // of the batch, that somebody named
 	byTopic := map[string][]item{}
 	for _, it := range items {
-		if h.topics[it.topic] != nil {
-			byTopic[it.topic] = append(byTopic[it.topic], it)
+		if h.topics[it.topic] == nil {
+			continue
 		}
+		if byTopic[it.topic] == nil {
+			topics = append(topics, it.topic)
+		}
+		byTopic[it.topic] = append(byTopic[it.topic], it)
 	}
-	several := map[*session][]item{} // want more than one topic
-	for topic, its := range byTopic {
+	several := map[*session]string{} // want more than one: the indexes in topics, as runes
+	for i, topic := range topics {
 		var f *frame
 		for s := range h.topics[topic] {
-			deliveries += len(its)
-			if len(s.topics.Names) > 1 {
-				several[s] = append(several[s], its...)
+			deliveries += len(byTopic[topic])
+			if len(topics) > 1 && len(s.topics.Names) > 1 {
+				several[s] += string(rune(i))
 				continue
 			}
 			if f == nil {
-				f = newMessages(its, cursor)
+				f = newMessages(byTopic[topic], cursor)
 			}
 			s.out.pushLive(f)
 		}
 	}
-	for s, its := range several {
-		sortItems(its)
-		s.out.pushLive(newMessages(its, cursor))
+	shared := map[string]*frame{}
+	for s, wants := range several {
+		if shared[wants] == nil {
+			var its []item
+			for _, i := range wants {
+				its = append(its, byTopic[topics[i]]...)
+			}
+			sortItems(its)
+			shared[wants] = newMessages(its, cursor)
+		}
+		s.out.pushLive(shared[wants])
 	}
 	return deliveries
 }

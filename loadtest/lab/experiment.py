@@ -36,7 +36,8 @@ class Outcome:
 
 
 def machine() -> dict[str, str]:
-    """What the run was made on; no names, no addresses."""
+    """What the run was made on; no names, no addresses. ``LOADTEST_NOTE`` adds what the reader
+    should know besides (who else was busy there, say)."""
     memory = ""
     with Path("/proc/meminfo").open() as file:
         memory = f"{int(file.readline().split()[1]) // 1_000_000} GB"
@@ -48,12 +49,13 @@ def machine() -> dict[str, str]:
         ),
         platform.machine(),
     )
+    note = os.environ.get("LOADTEST_NOTE")
     return {
+        **({"note": note} if note else {}),
         "cores": f"{os.cpu_count()} ({model})",
         "memory": memory,
         "kernel": platform.release(),
         "load average at the start": f"{os.getloadavg()[0]:.2f}",
-        "priority of all processes of the run": f"nice {os.nice(0)}",
     }
 
 

@@ -8,6 +8,10 @@ OWNER    ?= 123456789
 TAG      ?= latest
 # Namespace of deploy, undeploy and e2e.
 NAMESPACE ?= chatapp
+# Where Redis keeps its files: pod (its own disk) or persistent (a StorageClass's volumes).
+STORAGE ?= pod
+# The official image that is re-tagged, as the manifest names it.
+REDIS_TAG := 8.0-bookworm
 
 CHAT := images/chat
 WEB  := $(CHAT)/web
@@ -66,3 +70,30 @@ images: ## docker build each folder of images/
 .PHONY: report
 report: ## report.pdf from results/, the code and chatapp.yaml
 	@loadtest/report/setup && loadtest/report/run build
+
+.PHONY: push
+push: ## docker push them, and Redis re-tagged beside them
+	@for dir in images/*/; do docker push $(REGISTRY)/$(OWNER)/$$(basename $$dir):$(TAG) || exit 1; done
+	@docker image inspect redis:$(REDIS_TAG) >/dev/null 2>&1 || docker pull redis:$(REDIS_TAG)
+	docker tag redis:$(REDIS_TAG) $(REGISTRY)/$(OWNER)/redis:$(REDIS_TAG)
+	docker push $(REGISTRY)/$(OWNER)/redis:$(REDIS_TAG)
+
+# The manifest, with images and storage as set.
+MANIFEST_pod        := cat chatapp.yaml
+MANIFEST_persistent := kubectl kustomize --load-restrictor=LoadRestrictionsNone docs/persistent
+MANIFEST = $(MANIFEST_$(STORAGE)) | sed -e 's|harbor.pacslab.ca/123456789/|$(REGISTRY)/$(OWNER)/|' -e '/image: /s|:latest$$|:$(TAG)|'
+
+.PHONY: deploy
+deploy: ## kubectl apply to NAMESPACE; needs the secret regcred there (docs/operations.md)
+	@test -n "$(MANIFEST_$(STORAGE))" || { echo "make: STORAGE is pod or persistent, not $(STORAGE)" >&2; exit 1; }
+	@kubectl get namespace $(NAMESPACE) >/dev/null 2>&1 || kubectl create namespace $(NAMESPACE)
+	@kubectl -n $(NAMESPACE) get secret regcred >/dev/null 2>&1 || echo "make: there is no secret regcred in $(NAMESPACE) yet: images of a private registry will not be pulled" >&2
+	$(MANIFEST) | kubectl apply -n $(NAMESPACE) -f -
+
+.PHONY: undeploy
+undeploy: ## kubectl delete NAMESPACE, with all messages
+	kubectl delete namespace $(NAMESPACE) --ignore-not-found
+
+.PHONY: e2e
+e2e: ## the judge's road and faults on the cluster of the current kubectl context
+	cd test && E2E=1 REGISTRY=$(REGISTRY) OWNER=$(OWNER) TAG=$(TAG) NAMESPACE=$(NAMESPACE) go test -count=1 -v -timeout 45m ./cluster

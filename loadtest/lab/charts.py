@@ -229,14 +229,3 @@ def usl_chart(folder: Path, points: Sequence[tuple[float, float]], fit: Fit, uni
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=8)
     return save(figure, folder, "usl")
-
-
-def bars(folder: Path, name: str, groups: Mapping[str, float], title: str, unit: str) -> str:
-    """One bar for each run, for overviews."""
-    figure, axes = plt.subplots()
-    axes.bar(list(groups), list(groups.values()), color="white", edgecolor="#1c2330", hatch="//")
-    for at, value in enumerate(groups.values()):
-        axes.annotate(f"{value:.3g}", (at, value), ha="center", va="bottom", fontsize=8)
-    axes.set(title=title, ylabel=unit)
-    axes.tick_params(axis="x", labelrotation=20)
-    return save(figure, folder, name)

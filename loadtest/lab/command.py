@@ -170,7 +170,7 @@ def breakpoint_run(scenario: Scenario, folder: Path, command: str) -> int:
     limit = "the load generator's limit" if found.limited_by_generator else "the server's limit"
     sentence = (
         f"Knee: {found.knee:.4g} posts/s to {scenario.users} users kept deliver p99 within "
-        f"{scenario.deliver_p99_ms:g} ms; {found.above or math_inf():.4g} did not ({limit})."
+        f"{scenario.deliver_p99_ms:g} ms; {found.above:.4g} did not ({limit})."
         if found.above is not None
         else f"No limit found: {found.knee:.4g} posts/s kept the objective."
     )
@@ -187,11 +187,6 @@ def breakpoint_run(scenario: Scenario, folder: Path, command: str) -> int:
     (folder / "capacity.json").write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
     print(f"{sentence}\nresults: {folder}")
     return 0 if found.knee else EXIT_FAILED
-
-
-def math_inf() -> float:
-    """Infinity, for a sentence."""
-    return float("inf")
 
 
 def sweep(arguments: Sequence[str] | None = None) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import time
@@ -222,8 +221,3 @@ def again(folder: Path) -> None:
     summary = read_summary(folder)
     made_of = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
     report.run_readme(folder, summary, made_of, charts.run_charts(folder, summary))
-
-
-def discard(folder: Path) -> None:
-    """Remove a results folder that this process made (capacity steps that only passed by)."""
-    shutil.rmtree(folder, ignore_errors=True)

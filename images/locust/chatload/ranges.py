@@ -66,14 +66,6 @@ class RangeSet:
         """Number of ranges: what the set costs."""
         return len(self._edges) // 2
 
-    def clipped(self, low: int, high: int) -> RangeSet:
-        """The members within ``[low, high)``, as a new set."""
-        kept = RangeSet(self._edges)
-        if self._edges:
-            kept.remove(min(self._edges[0], low), low)
-            kept.remove(high, max(self._edges[-1], high))
-        return kept
-
     def minus(self, other: RangeSet) -> RangeSet:
         """The members that are not in ``other``, as a new set."""
         left = RangeSet(self._edges)

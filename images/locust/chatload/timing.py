@@ -8,7 +8,7 @@ its middle is at most 0.4 % away from any value in it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 #: log2 of the number of buckets per doubling.
 _BITS = 7
@@ -241,11 +241,3 @@ class Series:
     def items(self) -> list[tuple[int, Slot]]:
         """``(second at which the slot begins, slot)``, ascending."""
         return [(number * self.width, self.slots[number]) for number in sorted(self.slots)]
-
-
-def merged(histograms: Iterable[Histogram]) -> Histogram:
-    """The sum of several histograms."""
-    out = Histogram()
-    for one in histograms:
-        out.merge(one)
-    return out

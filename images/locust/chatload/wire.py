@@ -18,8 +18,6 @@ from typing import Any, NamedTuple
 SUBPROTOCOL = "chat.v1"
 #: Error codes worth a retry with the same key.
 RETRYABLE = frozenset({"rate_limited", "unavailable", "internal"})
-#: Every error code of the contract.
-ERROR_CODES = RETRYABLE | {"bad_frame", "bad_message", "too_large", "unauthorised", "not_found"}
 #: Close code of a server that found this reader too slow: reconnect and resume.
 CLOSE_TOO_SLOW = 4001
 #: Close codes after which a client must not come back.

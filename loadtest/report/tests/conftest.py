@@ -1,0 +1,52 @@
+"""Tests of the report. They read ``results/`` with code of their own, not with the builder's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path[:0] = [str(ROOT / "loadtest"), str(ROOT / "images/locust")]
+
+
+def build(out: Path) -> Path:
+    """Build the report in a process of its own, as ``make report`` does."""
+    environment = {**os.environ, "REPORT_PYTHON": "this"}
+    environment.pop("SOURCE_DATE_EPOCH", None)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "loadtest/report/run"), "build", "--out", str(out)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def text_of(pdf: Path) -> str:
+    """The text of a PDF as laid out, with ordinary spaces and no space between thousands."""
+    if shutil.which("pdftotext") is None:
+        pytest.fail("pdftotext is missing: apt-get install poppler-utils")
+    done = subprocess.run(
+        ["pdftotext", "-layout", str(pdf), "-"], capture_output=True, text=True, check=True
+    )
+    return done.stdout.replace("\u202f", "").replace("\u00a0", " ").replace("−", "-")
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report, built now."""
+    return build(tmp_path_factory.mktemp("report") / "report.pdf")
+
+
+@pytest.fixture(scope="session", params=["fresh", "committed"])
+def text(request: pytest.FixtureRequest, fresh: Path) -> str:
+    """The text of the report built now, and of the one at the top level. If only tests of the
+    latter fail, ``make report`` has not been run since results changed."""
+    return text_of(fresh if request.param == "fresh" else ROOT / "report.pdf")

@@ -1,0 +1,66 @@
+"""The measured data, read for the tests without the builder's code."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[3]
+RESULTS = ROOT / "results"
+
+
+def table(path: Path) -> dict[str, dict[str, str]]:
+    """A CSV file by its first column."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {next(iter(row.values())): row for row in rows}
+
+
+def runs() -> Iterator[tuple[str, Path, dict[str, Any]]]:
+    """(name, folder, summary) of every finished run that stands alone."""
+    for path in sorted(RESULTS.glob("*/summary.json")):
+        if (path.parent / "provenance.json").is_file():
+            yield path.parent.name, path.parent, json.loads(path.read_text(encoding="utf-8"))
+
+
+def all_folders() -> Iterator[Path]:
+    """The folder of every finished run, parts of sweeps and searches too."""
+    for path in sorted(RESULTS.rglob("summary.json")):
+        if (path.parent / "provenance.json").is_file():
+            yield path.parent
+
+
+def ledger(folder: Path) -> dict[str, int]:
+    """A run's ledger from its table."""
+    return {name: int(row["count"]) for name, row in table(folder / "ledger.csv").items()}
+
+
+def footprint(server: str, figure: str) -> float:
+    """The median of a figure over the rounds of a server."""
+    rounds = json.loads((RESULTS / "costs/footprint.json").read_text(encoding="utf-8"))[server]
+    return statistics.median(float(one[figure]) for one in rounds)
+
+
+def benchmark(name: str, unit: str) -> float:
+    """A figure that ``go test -bench`` printed."""
+    text = (RESULTS / "costs/redis.txt").read_text(encoding="utf-8")
+    found = re.search(rf"^{re.escape(name)}(?:-\d+)?\s.*?([\d.]+) {re.escape(unit)}", text, re.M)
+    assert found, f"no {name} in results/costs/redis.txt"
+    return float(found[1])
+
+
+def median_hop(hop: str) -> float:
+    """Median milliseconds from the key press to a hop (the lower of two middles)."""
+    with (RESULTS / "journey/hops.csv").open(newline="", encoding="utf-8") as file:
+        values = sorted(float(row[f"{hop}_ms"]) for row in csv.DictReader(file))
+    return values[(len(values) - 1) // 2]
+
+
+def close(shown: str, meant: float, share: float = 0.006) -> bool:
+    """Whether a number in the text is the measured one, rounded to three digits."""
+    return abs(float(shown.replace(",", "")) - meant) <= share * abs(meant) + 1e-9

@@ -56,6 +56,11 @@ def provenance_lines(provenance: Mapping[str, Any]) -> list[str]:
     return [*lines, markdown_table(["what", "value"], rows), ""]
 
 
+def users_of(scenario: Mapping[str, Any]) -> int:
+    """Most users of a scenario at a time."""
+    return max([int(stage["users"]) for stage in scenario["stages"]] or [int(scenario["users"])])
+
+
 def cost_lines(summary: Mapping[str, Any]) -> list[str]:
     """What a delivery and a post cost in CPU; of runs on this machine."""
     if "cost" not in summary:
@@ -76,7 +81,7 @@ def run_readme(
     rows = summary["rows_ms"]
     figures = ("count", "mean", "p50", "p95", "p99", "p99.9", "max")
     lines = [
-        f"# {scenario['name']}: {scenario['users']} users, {scenario['replicas']} pods",
+        f"# {scenario['name']}: {users_of(scenario)} users, {scenario['replicas']} pod(s)",
         "",
         scenario["about"],
         "",
@@ -154,7 +159,7 @@ def index(results: Path) -> None:
         rows.append(
             [
                 f"[{name}]({name}/README.md)",
-                scenario["users"],
+                users_of(scenario),
                 scenario["replicas"],
                 summary["rate"],
                 summary["outcome"],

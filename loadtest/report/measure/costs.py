@@ -43,7 +43,7 @@ def footprint_binary(folder: Path) -> Path:
     return program
 
 
-def measured(program: Path, pid: int, url: str) -> dict[str, Any]:
+def measured(program: Path, pid: int, url: str, *more: str) -> dict[str, Any]:
     """One round against the server of a process."""
     done = subprocess.run(
         [
@@ -52,6 +52,7 @@ def measured(program: Path, pid: int, url: str) -> dict[str, Any]:
             str(pid),
             url,
             *("-connections", str(CONNECTIONS), "-messages", str(MESSAGES), "-burst", str(BURST)),
+            *more,
         ],
         capture_output=True,
         text=True,
@@ -99,7 +100,7 @@ def chat_round(program: Path, folder: Path) -> dict[str, Any]:
         try:
             stamp.wait_ready(chat, f"http://127.0.0.1:{listen}/readyz")
             assert chat.child is not None
-            return measured(program, chat.child.pid, f"ws://127.0.0.1:{listen}/ws")
+            return measured(program, chat.child.pid, f"ws://127.0.0.1:{listen}/ws", "-greeted")
         finally:
             chat.end()
     finally:

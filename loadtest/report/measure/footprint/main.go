@@ -38,8 +38,9 @@ func main() {
 		connections := flags.Int("connections", 1000, "idle, then receiving, connections")
 		messages := flags.Int("messages", 320, "messages posted in each of the two loads")
 		burst := flags.Int("burst", 16, "messages posted together in the second load")
+		greeted := flags.Bool("greeted", false, "the server answers a hello with a frame: wait for it before the next connects")
 		_ = flags.Parse(os.Args[4:])
-		out, err := measure(pid, os.Args[3], *connections, *messages, *burst)
+		out, err := measure(pid, os.Args[3], *connections, *messages, *burst, *greeted)
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -66,15 +67,16 @@ var content = strings.Repeat("0123456789", 20)
 
 // crowd is the receiving connections; received counts messages over all of them.
 type crowd struct {
+	greeted  bool // the server answers a hello
 	received atomic.Int64
 	conns    []*websocket.Conn
 }
 
 // measure opens the connections, waits until the server is at rest, and then
 // posts: one message at a time with a pause (trickle), then bursts.
-func measure(pid int, url string, connections, messages, burst int) (*figures, error) {
+func measure(pid int, url string, connections, messages, burst int, greeted bool) (*figures, error) {
 	out := &figures{Connections: connections, Messages: messages, Burst: burst, MessageBytes: len(content)}
-	var c crowd
+	c := crowd{greeted: greeted}
 	poster, err := dial(url)
 	if err != nil {
 		return nil, err
@@ -155,6 +157,11 @@ func (c *crowd) join(url string) error {
 		return err
 	}
 	c.conns = append(c.conns, conn)
+	if c.greeted {
+		if _, _, err := conn.ReadMessage(); err != nil {
+			return err
+		}
+	}
 	go c.read(conn, true)
 	return nil
 }

@@ -54,6 +54,11 @@ for (const width of [320, 1280]) {
 
     // Each message paints inside its own box, in width and height.
     await chat.expectNoSidewaysScroll();
+    // Nothing is cut off, but one character under 3,600 marks: no line can break inside a character.
+    const cutOff = await chat.log
+      .locator(".content")
+      .evaluateAll((all) => all.filter((c) => c.scrollWidth > c.clientWidth).map((c) => c.textContent));
+    expect(cutOff.filter((text) => text !== ZALGO)).toEqual([]);
     const clipped = await chat.log.locator(".message").evaluateAll((all) => all.map((m) => getComputedStyle(m).overflowY));
     expect(new Set(clipped)).toEqual(new Set(["clip"]));
 

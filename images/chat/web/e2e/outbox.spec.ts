@@ -101,7 +101,22 @@ for (const [kind, host] of [["the browser's locks", "127.0.0.1"], ["a lease, ove
     // Each shows what the other wrote.
     for (const tab of [one, two]) await expect(tab.log.locator(".row.pending")).toHaveCount(2);
 
+    // Both are back while the first post is still on its way: nobody may send what the other holds.
+    const held: (() => void)[] = [];
+    network.onClientFrame = (frame, link) => {
+      if (frame.type === "post") held.push(() => link.toServer(frame));
+      else link.toServer(frame);
+    };
     network.refuseSockets = false;
+    for (const tab of [one, two]) {
+      await tab.reconnectNow();
+      // Time enough to do the wrong thing.
+      await tab.page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 300)));
+    }
+    expect(network.posts().map(({ content }) => content)).toEqual(["from the first tab"]);
+    network.onClientFrame = (frame, link) => link.toServer(frame);
+    for (const letGo of held) letGo();
+
     for (const tab of [one, two]) {
       await tab.settled();
       await expect(tab.rows).toHaveCount(2);

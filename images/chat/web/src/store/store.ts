@@ -6,25 +6,34 @@ import { INITIAL, type State } from "./state.ts";
 
 export interface Store {
   readonly state: ReadonlySignal<State>;
-  /** Queues an action for the next animation frame; all queued ones are applied at once, in order. */
+  /** Queues an action; all queued ones are applied at once, in order, at the next flush. */
   enqueue(action: Action): void;
   /** Applies now what is queued. */
   flush(): void;
 }
 
-/** Animation frames do not come to hidden or covered pages: then a timer, in ms. */
-const HIDDEN_FLUSH_MS = 250;
+/** When queued actions are applied. */
+export interface Pace {
+  /** Runs `flush` once, soon: before the next picture, or by and by when nobody looks. */
+  soon(flush: () => void): void;
+  /** May an action that is queued behind others be applied at once? */
+  overdue(sinceFlush: number): boolean;
+  /** Ms, monotonic. */
+  now(): number;
+}
 
-/**
- * @param schedule runs the given function once soon; injected for tests
- */
-export function createStore(schedule: (run: () => void) => void = nextFrame): Store {
+/** A hidden page has no animation frames, and its timers may come once a minute only. */
+const HIDDEN_MS = 250;
+
+export function createStore(pace: Pace = browserPace): Store {
   const state = signal<State>(INITIAL);
   let queue: Action[] = [];
+  let flushed = -Infinity;
   const flush = (): void => {
     if (queue.length === 0) return;
     const actions = queue;
     queue = [];
+    flushed = pace.now();
     state.value = reduceAll(state.value, actions);
   };
   return {
@@ -32,20 +41,26 @@ export function createStore(schedule: (run: () => void) => void = nextFrame): St
     flush,
     enqueue(action) {
       queue.push(action);
-      if (queue.length === 1) schedule(flush);
+      if (pace.overdue(pace.now() - flushed)) flush();
+      else if (queue.length === 1) pace.soon(flush);
     },
   };
 }
 
-function nextFrame(run: () => void): void {
-  let done = false;
-  const once = (): void => {
-    if (done) return;
-    done = true;
-    cancelAnimationFrame(frame);
-    clearTimeout(timer);
-    run();
-  };
-  const frame = requestAnimationFrame(once);
-  const timer = setTimeout(once, HIDDEN_FLUSH_MS);
-}
+const browserPace: Pace = {
+  now: () => performance.now(),
+  // So the title and notifications do not wait for a timer that is slowed down.
+  overdue: (sinceFlush) => document.hidden && sinceFlush >= HIDDEN_MS,
+  soon(flush) {
+    let done = false;
+    const once = (): void => {
+      if (done) return;
+      done = true;
+      cancelAnimationFrame(frame);
+      clearTimeout(timer);
+      flush();
+    };
+    const frame = requestAnimationFrame(once);
+    const timer = setTimeout(once, HIDDEN_MS);
+  },
+};

@@ -1,5 +1,6 @@
 /** Tells a screen reader of new messages: live ones only, each once, and not faster than one hears. */
 
+import { effect, untracked } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Chat } from "../chat.ts";
@@ -15,24 +16,36 @@ const READ_OUT = 3;
 const MAX_SAID = 200;
 
 export function Announcer({ chat, reading, view }: { chat: Chat; reading: Reading; view: string }): JSX.Element {
-  const { live, pending } = chat.state.value;
+  const { pending } = chat.state.value;
   const [said, setSaid] = useState({ id: 0, text: "" });
   const waiting = useRef<Message[]>([]);
   const timer = useRef<number | undefined>(undefined);
   const say = (text: string): void => setSaid(({ id }) => ({ id: id + 1, text }));
 
-  useEffect(() => {
+  const current = useRef(view);
+  current.current = view;
+
+  const hear = (live: readonly Message[]): void => {
     const others = live.filter(({ email }) => email !== reading.email.value);
     if (others.length === 0) return;
     if (!reading.attentive.value) notify(others);
-    waiting.current.push(...others.filter(({ topic }) => view === ALL || topic === view));
+    waiting.current.push(...others.filter(({ topic }) => current.current === ALL || topic === current.current));
     if (waiting.current.length === 0 || timer.current !== undefined) return;
     timer.current = window.setTimeout(() => {
       timer.current = undefined;
       say(sentence(waiting.current));
       waiting.current = [];
     }, GATHER_MS);
-  }, [live]);
+  };
+  // At every change of state and of nothing else, also when several come between two renders.
+  useEffect(
+    () =>
+      effect(() => {
+        const { live } = chat.state.value;
+        untracked(() => hear(live));
+      }),
+    [],
+  );
 
   const failed = pending.filter((entry) => entry.failed).length;
   useEffect(() => {

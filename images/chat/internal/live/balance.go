@@ -11,9 +11,11 @@ import (
 // clients only. A server with clearly more clients than the mean therefore
 // asks some of them to connect again: wherever the load balancer sends them.
 const (
-	// balancePeriod is how often a server looks. Its numbers are up to
-	// chat.PresencePeriod old.
+	// balancePeriod is how often a server looks, and balanceLooks how often it
+	// must have seen a surplus before it does something about it: others' numbers
+	// are a second or two old, and while people come in they are too small.
 	balancePeriod = time.Second
+	balanceLooks  = 3
 	// balanceLeast is the surplus that is worth anybody's while. Chance alone
 	// makes a surplus of about the root of the mean.
 	balanceLeast = 20
@@ -45,10 +47,17 @@ func surplus(here, people, servers int, above float64) int {
 func (l *Sessions) balance(ctx context.Context) {
 	bye := &frame{text: wire.AppendBye(nil, "another server has more room", l.DrainLeave)}
 	var told []farewell
-	for pause(ctx, balancePeriod) {
+	for looks := 1; pause(ctx, balancePeriod); looks++ {
 		told = l.dismiss(told)
-		people, servers := l.presence.crowd()
-		for _, s := range l.move(surplus(l.Online()-len(told), people, servers, l.BalanceAbove)) {
+		here, people, servers := l.presence.crowd()
+		n := surplus(here-len(told), people, servers, l.BalanceAbove)
+		if n == 0 {
+			looks = 0
+		}
+		if looks < balanceLooks {
+			continue
+		}
+		for _, s := range l.move(n) {
 			l.metrics.moved.Inc()
 			s.out.push(bye)
 			told = append(told, farewell{s, time.Now().Add(l.DrainLeave)})

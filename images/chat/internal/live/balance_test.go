@@ -87,6 +87,29 @@ func TestBalance(t *testing.T) {
 	}
 }
 
+// TestNobodyMovesInARush: people come to both servers at once, and each hears
+// of the other's a little late.
+func TestNobodyMovesInARush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newMemStore(1)
+		c := Config{DrainLeave: 5 * time.Second, BalanceAbove: 1.15}
+		a, b := start(t, store, c), start(t, store, c)
+		defer a.close()
+		defer b.close()
+		var clients []*client
+		for range 150 {
+			time.Sleep(15 * time.Millisecond)
+			clients = append(clients, a.join(`{"type":"hello","limit":0}`), b.join(`{"type":"hello","limit":0}`))
+		}
+		time.Sleep(20 * time.Second)
+		for i, c := range clients {
+			if len(c.got("bye", "close")) > 0 {
+				t.Fatalf("client %d was sent away", i)
+			}
+		}
+	})
+}
+
 // TestNobodyMovesWhileLeaving: a drain is not disturbed.
 func TestNobodyMovesWhileLeaving(t *testing.T) {
 	bubble(t, 1, Config{DrainSettle: time.Minute, DrainLeave: time.Second, BalanceAbove: 1.15}, func(t *testing.T, p *pod, store *memStore) {

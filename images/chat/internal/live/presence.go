@@ -115,12 +115,12 @@ func (p *presence) ask(ctx context.Context) {
 	p.mine = mine
 }
 
-// crowd is how many people there were over all servers, and how many servers
-// that take clients, when the log was last asked.
-func (p *presence) crowd() (people, servers int) {
+// crowd is how many people there were here and over all servers, and how many
+// servers that take clients, when the log was last asked.
+func (p *presence) crowd() (here, people, servers int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.total, p.servers
+	return p.mine, p.total, p.servers
 }
 
 // online is the sum over all servers: what the others had when last asked,

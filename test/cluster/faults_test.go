@@ -51,6 +51,7 @@ func Test4Delete(t *testing.T) {
 		"chat":          func(t testing.TB) string { return pods(t, "chat")[0] },
 		"redis master":  redisMaster,
 		"redis replica": redisReplica,
+		"locust worker": func(t testing.TB) string { return pods(t, "locust-worker")[0] },
 	} {
 		for _, force := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s force=%t", name, force), func(t *testing.T) {
@@ -71,6 +72,40 @@ func Test4Delete(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Test4Redis: what happens to all Redis, one after the other or at once, costs
+// time and nothing else, as long as the pods and so their disks are the same.
+func Test4Redis(t *testing.T) {
+	t.Run("rolling restart", func(t *testing.T) {
+		healthy(t)
+		crowd := startCrowd(t, crowd100)
+		time.Sleep(3 * time.Second)
+		kubectl(t, "rollout", "restart", "statefulset/redis")
+		rolledOut(t, "statefulset/redis", 4*time.Minute)
+		time.Sleep(3 * time.Second)
+		if report := stopCrowd(t, crowd); report.AckMax > 10*time.Second {
+			t.Errorf("a post was acknowledged after %s", report.AckMax)
+		}
+	})
+	t.Run("all at once", func(t *testing.T) {
+		healthy(t)
+		crowd := startCrowd(t, crowd100)
+		time.Sleep(3 * time.Second)
+		for _, pod := range pods(t, "redis") {
+			// The connection ends before the answer.
+			_, _ = tryKubectl(t, "exec", pod, "-c", "redis", "--", "sh", "-c", ". /etc/redis/common.sh; ask 127.0.0.1 6379 shutdown nosave now force")
+		}
+		healthy(t)
+		before := crowd.Acked()
+		until(t, time.Minute, "posts are acknowledged again", func() error {
+			if crowd.Acked() < before+100 {
+				return errors.New("no new ones")
+			}
+			return nil
+		})
+		stopCrowd(t, crowd)
+	})
 }
 
 // Test5Scale: pods come and go under load; each clients' share follows.
@@ -166,7 +201,7 @@ func Test8Autoscale(t *testing.T) {
 	crowd := startCrowd(t, crowd500)
 	until(t, 3*time.Minute, "there are more pods", func() error { return atLeast(t, 4) })
 	stopCrowd(t, crowd)
-	until(t, 5*time.Minute, "there are two pods", func() error { return podCount(t, "chat", 2) })
+	until(t, 5*time.Minute, "there are three pods again", func() error { return podCount(t, "chat", 3) })
 }
 
 func atLeast(t testing.TB, want int) error {

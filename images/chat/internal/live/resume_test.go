@@ -92,7 +92,7 @@ func hello(topics chat.TopicSet, cursor string, limit int) string {
 // window holds whole, and from positions of a longer one before, at and after
 // the beginning of the window, with every kind of topic set.
 func TestResumeFromEveryPosition(t *testing.T) {
-	for _, c := range []struct{ partitions, messages, step int }{{1, 60, 1}, {3, 60, 1}, {1, preload + 700, 331}, {4, preload + 700, 331}} {
+	for _, c := range []struct{ partitions, messages, step int }{{1, 60, 1}, {3, 60, 1}, {1, preload + 700, 677}, {4, preload + 700, 677}} {
 		t.Run(fmt.Sprintf("%d messages in %d partitions", c.messages, c.partitions), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := newMemStore(c.partitions)

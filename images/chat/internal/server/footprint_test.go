@@ -41,14 +41,14 @@ func TestFootprint(t *testing.T) {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	t.Run("idle connections", func(t *testing.T) { footprintIdle(t, program) })
-	t.Run("hot topic", func(t *testing.T) { footprintDeliveries(t, program, 2000, 16, 0, 5) })
-	t.Run("trickle", func(t *testing.T) { footprintDeliveries(t, program, 60, 1, 30*time.Millisecond, 60) })
+	t.Run("hot topic", func(t *testing.T) { footprintDeliveries(t, program, 400, 16, 0, 5) })
+	t.Run("trickle", func(t *testing.T) { footprintDeliveries(t, program, 30, 1, 30*time.Millisecond, 60) })
 }
 
 // Margins, and how many connections are opened.
 const (
 	idleConnections   = 2000
-	maxIdleKB         = 16.0 // KiB of RSS for each
+	maxIdleKB         = 20.0 // KiB of RSS for each
 	readerConnections = 1000
 )
 

@@ -298,7 +298,8 @@ class Master:
         if run is None or data["run"] != run.name or run.state == "finished":
             return
         slot = Slot.unpacked(data["slot"])
-        slot.gauges["users"] = float(self._runner.user_count) / max(1, run.workers)
+        if slot.gauges:  # a report that ends a second; others must not count users twice
+            slot.gauges["users"] = float(self._runner.user_count) / max(1, run.workers)
         run.series.merge(int(data["second"]), slot)
         run.reports[int(data["worker"])] = data
 

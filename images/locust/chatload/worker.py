@@ -41,8 +41,6 @@ from chatload.timing import Histogram, Slot
 
 log = logging.getLogger("chatload.worker")
 
-#: Seconds between reports.
-REPORT_EVERY = 1.0
 #: Seconds between two readings of the loop's lateness.
 LAG_EVERY = 0.05
 #: Seconds between two questions for the time.
@@ -83,6 +81,8 @@ class Worker:
         self._targets: list[str] = []
         #: Lab's clock, µs, at the start of the run.
         self._start = 0
+        #: Number of the second that is being filled.
+        self._second = 0
         #: Number of users made so far: names the next one and its random numbers.
         self._made = 0
         self._arrivals = Arrivals("", 0.0)
@@ -217,6 +217,7 @@ class Worker:
             self.offset.same_kernel()
         self._targets = [one.strip().rstrip("/") for one in data["targets"].split(",")]
         self._start = self.now()
+        self._second = 0
         self._cpu.clear()
         self._cpu_highest = 0.0
         self._cpu_last = (time.process_time(), time.monotonic())
@@ -239,7 +240,7 @@ class Worker:
     def _ramp_over(self) -> None:
         """From here on, figures count."""
         if self.ramping:
-            self._report()
+            self._report(whole=False)
             self._cpu.clear()
             self.ramping = False
 
@@ -270,23 +271,26 @@ class Worker:
     # -- greenlets -------------------------------------------------------------------------------
 
     def _report_forever(self) -> None:
-        """Every second: hand the second over to the master and to Locust's own tables."""
+        """At the end of every second of the run: hand it over to the master and to Locust."""
         while True:
-            gevent.sleep(REPORT_EVERY)
+            # Seconds end by the clock, not by sleeping: each is reported once, whatever the load.
+            elapsed = self.now() - self._start
+            gevent.sleep(max(0.0, ((self._second + 1) * 1e6 - elapsed) / 1e6))
             self._report()
+            self._second = max(self._second + 1, (self.now() - self._start) // 1_000_000)
 
-    def _report(self) -> None:
-        """Hand over what happened since the last report."""
+    def _report(self, *, whole: bool = True) -> None:
+        """Hand over what happened since the last report. ``whole``: this ends the second, so what
+        *is* (users, sockets, CPU) is told too; it must be told once a second only."""
         slot, self._slot = self._slot, Slot()
-        second = (self.now() - self._start) // 1_000_000
         pods = Counter(client.server for client in self.clients if client.connected.is_set())
-        wall = time.monotonic() - self._cpu_last[1]
-        cpu = self._measure_cpu()
-        self.in_flight(0)
-        slot.gauges["posts_in_flight"] = self._flight_area / 1e6 / max(1e-6, wall)
-        self._flight_area = 0
-        slot.gauges["sockets"] = float(sum(pods.values()))
-        slot.gauges["cpu"] = cpu
+        if whole:
+            wall = time.monotonic() - self._cpu_last[1]
+            slot.gauges["cpu"] = self._measure_cpu()
+            self.in_flight(0)
+            slot.gauges["posts_in_flight"] = self._flight_area / 1e6 / max(1e-6, wall)
+            self._flight_area = 0
+            slot.gauges["sockets"] = float(sum(pods.values()))
         if self.ramping:
             slot.rows = {
                 f"{name}_ramp" if name in MEASURED else name: histogram
@@ -301,12 +305,12 @@ class Worker:
             {
                 "run": self.ledger.run,
                 "worker": self.index,
-                "second": max(0, second),
+                "second": self._second,
                 "slot": slot.packed(),
                 "counts": {name: getattr(counts, name) for name in counts.__dataclass_fields__},
                 "pods": dict(pods),
                 "evidence": self._evidence(),
-                "cpu": round(cpu, 1),
+                "cpu": round(self._cpu[-1] if self._cpu else 0.0, 1),
             },
         )
 
@@ -418,7 +422,7 @@ class Worker:
         verdict = self.ledger.settle(books)
         for _ in range(min(verdict.lost, 1000)):
             self.failure("deliver", "lost")
-        self._report()
+        self._report(whole=False)
         self._runner.send_message(
             "chat_settled",
             {

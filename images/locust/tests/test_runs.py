@@ -146,6 +146,19 @@ def test_the_deliveries_in_the_rows_are_those_of_the_ledger(done: dict[str, Done
         assert shown == run.ledger["delivered"] == run.summary["counters"]["deliveries"], name
 
 
+def test_what_is_is_told_once_a_second(done: dict[str, Done]) -> None:
+    """Users and sockets in the series never exceed what there were (14), however often a worker
+    reported within a second."""
+    for name in ("mischief-1", "retries", "closed-model", "term"):
+        header, *lines = (done[name].run.folder / "series.csv").read_text().splitlines()
+        columns = header.split(",")
+        for line in lines:
+            record = dict(zip(columns, line.split(","), strict=True))
+            assert float(record["users"]) <= 14 and float(record["sockets"]) <= 14, (name, record)
+        seconds = [int(line.split(",")[0]) for line in lines]
+        assert seconds == sorted(set(seconds))
+
+
 def test_wrong_settings_end_at_once_with_the_reason() -> None:
     run = headless("http://127.0.0.1:9", "--posters-share", "1.5")
     assert run.end() == 2

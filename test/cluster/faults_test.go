@@ -108,6 +108,33 @@ func Test4Redis(t *testing.T) {
 	})
 }
 
+// Test4Passwords changes Redis's passwords as docs/operations.md says, and
+// back, without anybody noticing.
+func Test4Passwords(t *testing.T) {
+	healthy(t)
+	crowd := startCrowd(t, crowd100)
+	secret := func(chat, chatAlso, system, systemAlso string) {
+		t.Helper()
+		kubectl(t, "patch", "secret", "redis", "-p", fmt.Sprintf(
+			`{"stringData":{"chat-password":%q,"chat-password-also":%q,"system-password":%q,"system-password-also":%q}}`,
+			chat, chatAlso, system, systemAlso))
+		kubectl(t, "rollout", "restart", "statefulset/redis")
+		rolledOut(t, "statefulset/redis", 4*time.Minute)
+	}
+	const oldChat, oldSystem = "chatappChangeMeChat", "chatappChangeMeSystem"
+	secret(oldChat, "newChat", oldSystem, "newSystem")
+	secret("newChat", oldChat, "newSystem", oldSystem)
+	kubectl(t, "rollout", "restart", "deployment/chat")
+	rolledOut(t, "deployment/chat", 3*time.Minute)
+	secret(oldChat, "newChat", oldSystem, "newSystem")
+	kubectl(t, "rollout", "restart", "deployment/chat")
+	rolledOut(t, "deployment/chat", 3*time.Minute)
+	secret(oldChat, "", oldSystem, "")
+	if report := stopCrowd(t, crowd); report.AckMax > 10*time.Second {
+		t.Errorf("a post was acknowledged after %s", report.AckMax)
+	}
+}
+
 // Test5Scale: pods come and go under load; each clients' share follows.
 func Test5Scale(t *testing.T) {
 	// The autoscaler has an opinion of its own.

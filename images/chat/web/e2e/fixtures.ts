@@ -129,7 +129,7 @@ export function watch(page: Page, complaints: string[]): void {
   page.on("console", (message) => {
     const text = message.text();
     // A cut connection is the point of many tests; the last is a header that plain http makes void.
-    const expected = /WebSocket connection|Failed to load resource|net::ERR|Cross-Origin-Opener-Policy/u;
+    const expected = /WebSocket connection|Failed to load resource|net::ERR/u;
     if (message.type() === "error" && !expected.test(text)) {
       complaints.push(text);
     }

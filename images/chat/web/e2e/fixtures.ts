@@ -128,7 +128,7 @@ export function watch(page: Page, complaints: string[]): void {
   page.on("pageerror", (error) => complaints.push(`${error.name}: ${error.message}`));
   page.on("console", (message) => {
     const text = message.text();
-    // A cut connection is the point of many tests; the last is a header that plain http makes void.
+    // A cut connection is the point of many tests.
     const expected = /WebSocket connection|Failed to load resource|net::ERR/u;
     if (message.type() === "error" && !expected.test(text)) {
       complaints.push(text);

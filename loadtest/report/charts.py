@@ -17,6 +17,7 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lab.sweep import usl_points
 from report import fonts
 from report.figures import percentile
 from report.sources import Costs, Journey, Run, Search, Sweep
@@ -240,17 +241,11 @@ def usl(sweep: Sweep) -> str | None:
     """Measured throughput and the fitted law."""
     if not sweep.usl:
         return None
-    model, over = sweep.usl["model"], sweep.usl["over"]
-    clean = [row for row in sweep.rows if row["outcome"] == "clean"]
+    model = sweep.usl["model"]
+    over, unit, points = usl_points([dict(row) for row in sweep.rows])
     figure, axes = plt.subplots(figsize=(WIDTH * 0.62, 2.1), layout="constrained")
-    xs = [float(row[over]) for row in clean]
-    axes.scatter(
-        xs,
-        [float(row["deliveries_per_s"]) for row in clean],
-        color=GREEN,
-        s=18,
-        label="measured, one run each",
-    )
+    xs, ys = zip(*points, strict=True)
+    axes.scatter(xs, ys, color=GREEN, s=18, label="measured, one run each")
     top = max(xs) * 1.25
     grid = [top * k / 100 for k in range(1, 101)]
     law = [
@@ -258,7 +253,7 @@ def usl(sweep: Sweep) -> str | None:
         for n in grid
     ]
     axes.plot(grid, law, color=INK, linestyle="--", label="Universal Scalability Law")
-    axes.set(title="Throughput over concurrency", xlabel=over, ylabel="deliveries/s")
+    axes.set(title="Throughput over concurrency", xlabel=over, ylabel=unit)
     axes.set_ylim(bottom=0)
     axes.legend(loc="best")
     return svg(figure)
@@ -311,10 +306,10 @@ def efforts(costs: Costs) -> str:
     pairs: list[tuple[str, str, list[tuple[str, float]]]] = [
         (
             "Memory, idle connection",
-            "KB",
+            "KiB",
             [
-                ("example", costs.median("example", "bytes_per_idle_connection") / 1000),
-                ("chat", costs.median("chat", "bytes_per_idle_connection") / 1000),
+                ("example", costs.median("example", "bytes_per_idle_connection") / 1024),
+                ("chat", costs.median("chat", "bytes_per_idle_connection") / 1024),
             ],
         ),
         (

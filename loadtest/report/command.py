@@ -9,7 +9,7 @@ from pathlib import Path
 from lab.local import ROOT, LabError
 
 
-def build(out: Path) -> None:
+def build(measured: Path, out: Path) -> None:
     """Build the PDF. WeasyPrint and matplotlib are only asked for here."""
     try:
         from report import document  # noqa: PLC0415
@@ -18,7 +18,7 @@ def build(out: Path) -> None:
             f"the report cannot be built ({error}): `make test` makes the Python environment, and "
             "WeasyPrint needs Pango: apt-get install libpango-1.0-0 libpangoft2-1.0-0"
         ) from error
-    document.build(ROOT, out)
+    document.build(ROOT, measured, out)
     print(out)
 
 
@@ -27,10 +27,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="loadtest/report/run", description=__doc__)
     parser.add_argument("what", choices=("build", "costs", "journey", "screens"))
     parser.add_argument("--out", type=Path, help="another file (build) or folder than the usual")
+    parser.add_argument("--results", type=Path, default=ROOT / "results", help="build: data")
     args = parser.parse_args()
     try:
         if args.what == "build":
-            build(args.out or ROOT / "report.pdf")
+            build(args.results, args.out or ROOT / "report.pdf")
         elif args.what == "costs":
             from report.measure import costs  # noqa: PLC0415
 

@@ -67,9 +67,9 @@ def headline(results: sources.Results) -> dict[str, float]:
     return out
 
 
-def context(root: Path, figures: Figures) -> dict[str, Any]:
-    """Everything that the templates may name."""
-    results, known = sources.load(root / "results"), facts.load(root)
+def context(root: Path, measured: Path, figures: Figures) -> dict[str, Any]:
+    """Everything that the templates may name. ``measured``: the folder of results."""
+    results, known = sources.load(measured), facts.load(root)
 
     def screen(name: str, alt: str) -> Markup | None:
         """A screenshot by name."""
@@ -97,7 +97,7 @@ def context(root: Path, figures: Figures) -> dict[str, Any]:
     }
 
 
-def html(root: Path, figures: Figures | None = None) -> str:
+def html(root: Path, measured: Path) -> str:
     """The report as one HTML document."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -106,14 +106,14 @@ def html(root: Path, figures: Figures | None = None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names = context(root, figures or Figures())
+    names = context(root, measured, Figures())
     style = fonts.css() + (TEMPLATES / "style.css").read_text(encoding="utf-8")
     return environment.get_template("report.html").render(**names, style=style)
 
 
-def build(root: Path, out: Path) -> None:
+def build(root: Path, measured: Path, out: Path) -> None:
     """Write the PDF. Dates in it are those of the newest measurement."""
-    text = html(root)
+    text = html(root, measured)
     newest = re.search(r'name="dcterms.created" content="([^"]+)"', text)
     assert newest is not None
     # Font subsets carry a date: this one.

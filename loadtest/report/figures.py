@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-#: No-break space, between a number and its unit; thin one, between thousands.
-_GAP, _THIN = "\u00a0", "\u202f"
+#: No-break space, between a number and its unit.
+_GAP = "\u00a0"
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -36,7 +36,7 @@ def plain(value: float, digits: int = 3) -> str:
         # Rounding may have made a digit more: 9.996 to 10.00.
         if abs(float(text.replace(",", ""))) >= 10 ** (math.floor(math.log10(abs(value))) + 1):
             text = f"{value:,.{max(0, min(places, 6) - 1)}f}"
-    return text.replace(",", _THIN).replace("-", "−")
+    return text.replace("-", "−")
 
 
 @dataclass

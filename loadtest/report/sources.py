@@ -343,18 +343,18 @@ def load(root: Path) -> Results:
             )
         )
     journey = costs = None
-    if (root / "journey/provenance.json").is_file():
+    if (root / "journey/made.json").is_file():
         rows = numbers(read_csv(root / "journey/hops.csv"))
         hops = {
             key.removesuffix("_ms"): [row[key] for row in rows]
             for key in rows[0]
             if key != "message"
         }
-        journey = Journey(hops, read_json(root / "journey/provenance.json"))
-    if (root / "costs/provenance.json").is_file():
+        journey = Journey(hops, read_json(root / "journey/made.json"))
+    if (root / "costs/made.json").is_file():
         costs = Costs(
             read_json(root / "costs/footprint.json"),
             benchmarks((root / "costs/redis.txt").read_text(encoding="utf-8")),
-            read_json(root / "costs/provenance.json"),
+            read_json(root / "costs/made.json"),
         )
     return Results(root, runs, sweeps, searches, journey, costs)

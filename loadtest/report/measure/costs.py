@@ -3,7 +3,7 @@
 Leaves ``results/costs``: ``footprint.json`` (memory and processor time of the chat and of a server
 in the form of gorilla/websocket's chat example, measured by one and the same client),
 ``redis.txt`` (the benchmarks of ``internal/redisstore`` as ``go test`` printed them) and
-``provenance.json``.
+``made.json``.
 
 Costs are per operation, so they bear a busy machine better than latencies do; still, each figure is
 the median of several rounds and all rounds are kept.
@@ -155,6 +155,9 @@ def run(folder: Path) -> None:
     (folder / "redis.txt").write_text(printed, encoding="utf-8")
     stamp.leave(
         folder,
+        "What a connection, a delivery and a message in Redis cost. `footprint.json`: rounds of "
+        "the chat and of a server in the form of gorilla/websocket's chat example. `redis.txt`: "
+        "the benchmarks of `internal/redisstore` as printed.",
         "loadtest/report/run costs",
         machine(),
         {

@@ -8,7 +8,7 @@ pod B. All read one clock. One message at a time, with random pauses: nothing is
 itself is measured.
 
 Leaves ``results/journey``: ``hops.csv`` (each message, milliseconds since the key press) and
-``provenance.json``. Limits: browsers give times in steps of 0.1 ms; all of it, two browsers too,
+``made.json``. Limits: browsers give times in steps of 0.1 ms; all of it, two browsers too,
 shares this machine's processors.
 """
 
@@ -317,6 +317,8 @@ def run(folder: Path) -> None:
         writer.writerows(rows)
     stamp.leave(
         folder,
+        "One message from the key press to another person's screen. `hops.csv`: milliseconds since "
+        "the key press at each hop, one line a message.",
         "loadtest/report/run journey",
         made_on,
         {

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lab.experiment import output_of
 from lab.local import START_PATIENCE, LabError, Process
+from lab.report import markdown_table
 
 
 def wait_ready(process: Process, address: str) -> None:
@@ -27,9 +28,9 @@ def wait_ready(process: Process, address: str) -> None:
 
 
 def leave(
-    folder: Path, command: str, machine: Mapping[str, str], versions: Mapping[str, str]
+    folder: Path, about: str, command: str, machine: Mapping[str, str], versions: Mapping[str, str]
 ) -> None:
-    """Write ``provenance.json``."""
+    """Write ``made.json``, and the README that says the same to people."""
     body = {
         "command": command,
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -37,4 +38,9 @@ def leave(
         "versions": dict(versions),
         "machine": dict(machine),
     }
-    (folder / "provenance.json").write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
+    (folder / "made.json").write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
+    rows = [[name, value] for name, value in {**versions, **machine}.items()]
+    lines = [f"# {folder.name}", "", about, "", "```sh", command, "```", ""]
+    lines += [f"{body['when']}; commit {body['commit']}.", ""]
+    lines += [markdown_table(["what", "value"], rows), ""]
+    (folder / "README.md").write_text("\n".join(lines), encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+from report.tests import data
+
+ROOT = data.ROOT
 sys.path[:0] = [str(ROOT / "loadtest"), str(ROOT / "images/locust")]
 
 
@@ -18,8 +21,9 @@ def build(out: Path) -> Path:
     """Build the report in a process of its own, as ``make report`` does."""
     environment = {**os.environ, "REPORT_PYTHON": "this"}
     environment.pop("SOURCE_DATE_EPOCH", None)
+    more = ["--results", str(data.RESULTS)]
     done = subprocess.run(
-        [sys.executable, str(ROOT / "loadtest/report/run"), "build", "--out", str(out)],
+        [sys.executable, str(ROOT / "loadtest/report/run"), "build", "--out", str(out), *more],
         capture_output=True,
         text=True,
         check=False,
@@ -30,13 +34,14 @@ def build(out: Path) -> Path:
 
 
 def text_of(pdf: Path) -> str:
-    """The text of a PDF as laid out, with ordinary spaces and no space between thousands."""
+    """The text of a PDF as laid out, with ordinary spaces and no commas in numbers."""
     if shutil.which("pdftotext") is None:
         pytest.fail("pdftotext is missing: apt-get install poppler-utils")
     done = subprocess.run(
         ["pdftotext", "-layout", str(pdf), "-"], capture_output=True, text=True, check=True
     )
-    return done.stdout.replace("\u202f", "").replace("\u00a0", " ").replace("−", "-")
+    text = done.stdout.replace("\u00a0", " ").replace("−", "-")
+    return re.sub(r"(?<=\d),(?=\d{3})", "", text)
 
 
 @pytest.fixture(scope="session")

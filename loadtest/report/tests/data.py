@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
 import json
 import re
+import shutil
 import statistics
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
-RESULTS = ROOT / "results"
+
+
+def snapshot() -> Path:
+    """A copy of what ``results/`` holds now, so that runs under way do not come in between."""
+    place = Path(tempfile.mkdtemp(prefix="report-results-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    leave_out = shutil.ignore_patterns("*.html", "*.png", "*.svg", ".*.part")
+    shutil.copytree(ROOT / "results", place / "results", ignore=leave_out)
+    return place / "results"
+
+
+RESULTS = snapshot()
 
 
 def table(path: Path) -> dict[str, dict[str, str]]:
@@ -42,8 +56,13 @@ def ledger(folder: Path) -> dict[str, int]:
 
 def footprint(server: str, figure: str) -> float:
     """The median of a figure over the rounds of a server."""
-    rounds = json.loads((RESULTS / "costs/footprint.json").read_text(encoding="utf-8"))[server]
-    return statistics.median(float(one[figure]) for one in rounds)
+    return statistics.median(rounds(server, figure))
+
+
+def rounds(server: str, figure: str) -> list[float]:
+    """A figure in each round of a server."""
+    body = json.loads((RESULTS / "costs/footprint.json").read_text(encoding="utf-8"))
+    return [float(one[figure]) for one in body[server]]
 
 
 def benchmark(name: str, unit: str) -> float:

@@ -12,9 +12,14 @@ from report.tests import data
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
+def joined(text: str) -> str:
+    """A text on one line, with words whole that were divided at the end of a line."""
+    return re.sub(r"\s+", " ", re.sub(r"(?<=[a-z])[-‐]\s*\n\s*(?=[a-z])", "", text))
+
+
 def one(pattern: str, text: str) -> str:
     """The only thing that a pattern finds in a text whose line breaks do not count."""
-    found = re.findall(pattern, re.sub(r"\s+", " ", text))
+    found = re.findall(pattern, joined(text))
     assert len(found) == 1, f"{pattern}: {found}"
     return str(found[0])
 
@@ -50,7 +55,7 @@ def test_the_abstract_adds_up_the_clean_runs(text: str) -> None:
         and not any(data.ledger(folder)[word] for word in ("lost", "duplicated", "reordered"))
     ]
     if not clean:
-        assert "No valid run of the load lab" in re.sub(r"\s+", " ", text)
+        assert "No valid run of the load lab" in joined(text)
         return
     assert one(r"in (\d+) valid runs", text) == str(len(clean))
     delivered = sum(data.ledger(folder)["delivered"] for folder in clean)
@@ -60,10 +65,10 @@ def test_the_abstract_adds_up_the_clean_runs(text: str) -> None:
 
 
 def test_costs_are_the_medians_of_the_rounds(text: str) -> None:
-    memory = one(r"([\d.]+) KB for an idle connection", text)
-    assert data.close(memory, data.footprint("chat", "bytes_per_idle_connection") / 1000)
-    example = one(r"subscription and outbox, against ([\d.]+) KB", text)
-    assert data.close(example, data.footprint("example", "bytes_per_idle_connection") / 1000)
+    memory = one(r"([\d.]+) KiB for an idle connection", text)
+    assert data.close(memory, data.footprint("chat", "bytes_per_idle_connection") / 1024)
+    example = one(r"subscription and outbox, against ([\d.]+) KiB", text)
+    assert data.close(example, data.footprint("example", "bytes_per_idle_connection") / 1024)
     burst = one(r"([\d.]+) µs of processor time for each delivery in bursts", text)
     assert data.close(burst, data.footprint("chat", "cpu_us_per_delivery_burst"))
 
@@ -88,6 +93,4 @@ def test_what_was_not_made_is_said(text: str) -> None:
         (folder / "provenance.json").read_text(encoding="utf-8") for folder in data.all_folders()
     ]
     if not any("--where cluster" in command for command in commands):
-        assert "No load run of this report was made on a Kubernetes cluster" in re.sub(
-            r"\s+", " ", text
-        )
+        assert "No load run of this report was made on a Kubernetes cluster" in joined(text)

@@ -10,6 +10,8 @@ TAG      ?= latest
 NAMESPACE ?= chatapp
 # Where Redis keeps its files: pod (its own disk) or persistent (a StorageClass's volumes).
 STORAGE ?= pod
+# Which tests make e2e runs: TestCluster/rollout, say.
+RUN ?= .
 # The official image that is re-tagged, as the manifest names it.
 REDIS_TAG := 8.0-bookworm
 
@@ -96,4 +98,4 @@ undeploy: ## kubectl delete NAMESPACE, with all messages
 
 .PHONY: e2e
 e2e: ## the judge's road and faults on the cluster of the current kubectl context
-	cd test && E2E=1 REGISTRY=$(REGISTRY) OWNER=$(OWNER) TAG=$(TAG) NAMESPACE=$(NAMESPACE) go test -count=1 -v -timeout 45m ./cluster
+	cd test && E2E=1 REGISTRY=$(REGISTRY) OWNER=$(OWNER) TAG=$(TAG) NAMESPACE=$(NAMESPACE) go test -count=1 -v -timeout 45m -run '$(RUN)' ./cluster

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Test2Browser: two people and a tester, in a real browser.
-func Test2Browser(t *testing.T) {
+// inBrowser: two people and a tester, in a real browser.
+func inBrowser(t *testing.T) {
 	for _, tool := range []string{"node", "npm", setting("CHROMIUM", "chromium")} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("no %s here", tool)

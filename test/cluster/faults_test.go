@@ -19,8 +19,8 @@ var crowd500 = ledger.Options{Clients: 500, Rate: 100, Topics: 20, Follow: 4}
 // crowd100 is enough to see what is lost when a pod goes.
 var crowd100 = ledger.Options{Clients: 100, Rate: 50, Topics: 10, Follow: 5}
 
-// Test3Rollout: a new version arrives and nobody notices.
-func Test3Rollout(t *testing.T) {
+// rollout: a new version arrives and nobody notices.
+func rollout(t *testing.T) {
 	crowd := startCrowd(t, crowd500)
 	time.Sleep(5 * time.Second)
 	kubectl(t, "rollout", "restart", "deployment/chat")
@@ -44,9 +44,9 @@ func Test3Rollout(t *testing.T) {
 	}
 }
 
-// Test4Delete: any single pod goes, with and without a word; the chat takes
+// deletePod: any single pod goes, with and without a word; the chat takes
 // posts again within 10 s and the books balance.
-func Test4Delete(t *testing.T) {
+func deletePod(t *testing.T) {
 	for name, victim := range map[string]func(testing.TB) string{
 		"chat":          func(t testing.TB) string { return pods(t, "chat")[0] },
 		"redis master":  redisMaster,
@@ -74,9 +74,9 @@ func Test4Delete(t *testing.T) {
 	}
 }
 
-// Test4Redis: what happens to all Redis, one after the other or at once, costs
+// restartRedis: what happens to all Redis, one after the other or at once, costs
 // time and nothing else, as long as the pods and so their disks are the same.
-func Test4Redis(t *testing.T) {
+func restartRedis(t *testing.T) {
 	t.Run("rolling restart", func(t *testing.T) {
 		healthy(t)
 		crowd := startCrowd(t, crowd100)
@@ -108,9 +108,9 @@ func Test4Redis(t *testing.T) {
 	})
 }
 
-// Test4Passwords changes Redis's passwords as docs/operations.md says, and
+// changePasswords changes Redis's passwords as docs/operations.md says, and
 // back, without anybody noticing.
-func Test4Passwords(t *testing.T) {
+func changePasswords(t *testing.T) {
 	healthy(t)
 	crowd := startCrowd(t, crowd100)
 	secret := func(chat, chatAlso, system, systemAlso string) {
@@ -135,8 +135,8 @@ func Test4Passwords(t *testing.T) {
 	}
 }
 
-// Test5Scale: pods come and go under load; each clients' share follows.
-func Test5Scale(t *testing.T) {
+// scale: pods come and go under load; each clients' share follows.
+func scale(t *testing.T) {
 	// The autoscaler has an opinion of its own.
 	kubectl(t, "delete", "hpa", "chat")
 	defer func() {
@@ -156,8 +156,8 @@ func Test5Scale(t *testing.T) {
 	stopCrowd(t, crowd)
 }
 
-// Test6BadImage: a version that cannot start does not take the old one away.
-func Test6BadImage(t *testing.T) {
+// badImage: a version that cannot start does not take the old one away.
+func badImage(t *testing.T) {
 	crowd := startCrowd(t, crowd100)
 	before := pods(t, "chat")
 	kubectl(t, "set", "image", "deployment/chat", "chat="+image("chat", "no-such-tag"))
@@ -183,9 +183,9 @@ func Test6BadImage(t *testing.T) {
 	}
 }
 
-// Test7Drain: a node is emptied only as far as the disruption budgets allow.
+// drain: a node is emptied only as far as the disruption budgets allow.
 // Of the one node of a small cluster that is one pod of each.
-func Test7Drain(t *testing.T) {
+func drain(t *testing.T) {
 	nodes := strings.Fields(must(t, "kubectl", "get", "nodes", "-o", "name"))
 	if len(nodes) != 1 {
 		t.Skipf("made for a cluster of one node, this one has %d", len(nodes))
@@ -210,10 +210,10 @@ func Test7Drain(t *testing.T) {
 	}
 }
 
-// Test8Autoscale: more pods under load, fewer after. The thresholds and
+// autoscale: more pods under load, fewer after. The thresholds and
 // periods are the manifest's made smaller: no small machine could make the
 // load that they are meant for, and nobody waits so long.
-func Test8Autoscale(t *testing.T) {
+func autoscale(t *testing.T) {
 	if _, err := tryKubectl(t, "top", "pods"); err != nil {
 		t.Skip("no metrics-server here: the autoscaler does nothing")
 	}

@@ -18,9 +18,9 @@ const redisImage = "redis:8.0-bookworm"
 // are there.
 const startWait = 90 * time.Second
 
-// Test1Judge is the road an automated judge walks, to the letter.
+// judge is the road an automated judge walks, to the letter.
 // E2E_REUSE=1 leaves it out and tests what is deployed.
-func Test1Judge(t *testing.T) {
+func judge(t *testing.T) {
 	if os.Getenv("E2E_REUSE") != "" {
 		t.Skip("E2E_REUSE is set: the tests that follow use what is deployed")
 	}
@@ -62,9 +62,9 @@ func Test1Judge(t *testing.T) {
 	}
 }
 
-// Test2Pods: everybody sees every message once and in order, on whichever of
+// everyPod: everybody sees every message once and in order, on whichever of
 // the pods; new connections are shared among them.
-func Test2Pods(t *testing.T) {
+func everyPod(t *testing.T) {
 	crowd := startCrowd(t, ledger.Options{Clients: 60, Rate: 30, Topics: 5})
 	time.Sleep(5 * time.Second)
 	servers := crowd.Servers()

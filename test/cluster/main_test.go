@@ -27,3 +27,28 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
+
+// TestCluster is one story: what the first chapter deploys the others use and
+// leave whole. A single one: E2E_REUSE=1 make e2e RUN=TestCluster/rollout.
+func TestCluster(t *testing.T) {
+	for _, chapter := range []struct {
+		name string
+		test func(*testing.T)
+	}{
+		{"judge", judge},
+		{"every pod", everyPod},
+		{"in a browser", inBrowser},
+		{"rollout", rollout},
+		{"delete a pod", deletePod},
+		{"restart Redis", restartRedis},
+		{"change passwords", changePasswords},
+		{"scale", scale},
+		{"bad image", badImage},
+		{"drain the node", drain},
+		{"autoscale", autoscale},
+	} {
+		if !t.Run(chapter.name, chapter.test) && chapter.name == "judge" {
+			t.Fatal("without a deployment there is nothing more to test")
+		}
+	}
+}

@@ -19,10 +19,11 @@ NAMES = [
     r"<pre>.*?</pre>",
     r"<style>.*?</style>",
     r"<h\d>[^<]*</h\d>|</?h\d|<meta[^>]*>|style=\"[^\"]*\"|class=\"[^\"]*\"|\"[\w-]+\.png\"",
-    r"&#?\w+;|web/e2e",
+    r"&#?\w+;|web/e2e|make e2e",
     r"\bp\d\d\b|\bA\.\d+\b|\bRFC \d+\b|\bXEP-\d+\b|\bwrk2\b|kill −9|\bUTC\b",
     r"node port \d+|close code \d+|closed with \d+|\bexit code \d\b|exit code is \d|code \(\d\)",
     r"Exit codes of headless runs: [^.]*\.",
+    r"<code>Test\w+</code>",
     r"95 % interval|at most 1 % error|95th percentile|\(feature 8\)",
 ]
 
@@ -36,6 +37,18 @@ def test_no_number_is_typed_by_hand(template: Path) -> None:
         text = re.sub(name, " ", text, flags=re.S)
     found = re.findall(r"[^\n]{0,40}\d[^\n]{0,20}", text)
     assert not found, found
+
+
+def test_every_test_that_is_named_exists() -> None:
+    named = {
+        name
+        for path in TEMPLATES
+        for name in re.findall(r"\bTest[A-Z0-9]\w+", path.read_text(encoding="utf-8"))
+    }
+    there = set()
+    for path in [*ROOT.glob("images/chat/**/*_test.go"), *ROOT.glob("test/**/*.go")]:
+        there |= set(re.findall(r"^func (Test\w+)", path.read_text(encoding="utf-8"), re.M))
+    assert named and named <= there, named - there
 
 
 def test_two_builds_are_the_same_bytes(fresh: Path, tmp_path: Path) -> None:

@@ -23,6 +23,14 @@ _SERIES_PERCENTILES = (50.0, 95.0, 99.0)
 #: Rows that the series shows over time.
 _SERIES_ROWS = ("deliver", "ack", "connect", "resume", "history", "page", "loop_lag")
 
+#: What is (not what happens): gauge → column.
+_GAUGES = (
+    ("users", "users"),
+    ("sockets", "sockets"),
+    ("posts_in_flight", "posts_in_flight"),
+    ("cpu", "worker_cpu_percent_sum"),
+)
+
 
 def series_table(series: Series) -> list[dict[str, float]]:
     """The run over time, one record a slot. ``second`` is the slot's beginning; rates are per
@@ -32,16 +40,16 @@ def series_table(series: Series) -> list[dict[str, float]]:
         width = series.width
         record: dict[str, float] = {
             "second": second,
-            "users": round(slot.gauges.get("users", 0.0), 1),
-            "sockets": round(slot.gauges.get("sockets", 0.0), 1),
-            "posts_in_flight": round(slot.gauges.get("posts_in_flight", 0.0), 4),
             "posts_per_s": slot.counters.get("posts", 0) / width,
             "acks_per_s": slot.counters.get("acks", 0) / width,
             "deliveries_per_s": slot.counters.get("deliveries", 0) / width,
             "ramp": int(any(name.endswith("_ramp") for name in slot.rows)),
             "failures": sum(n for name, n in slot.counters.items() if name.startswith("fail ")),
-            "worker_cpu_percent_sum": round(slot.gauges.get("cpu", 0.0), 1),
         }
+        # Absent, not 0, in a stretch that no worker has ended (the last one, while draining).
+        for gauge, column in _GAUGES:
+            if gauge in slot.gauges:
+                record[column] = round(slot.gauges[gauge], 4)
         for name in _SERIES_ROWS:
             histogram = slot.rows.get(name) or slot.rows.get(f"{name}_ramp")
             if histogram is None or not histogram.count:

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 
-from lab.local import Local
+from lab.local import Local, Process
 from lab.scenario import Fault
 
 
@@ -17,18 +17,18 @@ class Faults(threading.Thread):
         super().__init__(name="faults", daemon=True)
         self._local = local
         self._ended = threading.Event()
-        #: (instant, what, pod): everything to be done, in order.
+        #: (instant, what, to whom): everything to be done, in order.
         self._plan = sorted(step for fault in faults for step in steps(fault, len(local.pods)))
         self._begin = begin
         #: (seconds after the start, what was done): for the charts and the report.
         self.done: list[tuple[float, str]] = []
 
     def run(self) -> None:
-        for at, what, pod in self._plan:
+        for at, what, name in self._plan:
             if self._ended.wait(max(0.0, self._begin + at - time.monotonic())):
                 break
-            self._act(what, pod)
-            self.done.append((round(time.monotonic() - self._begin, 2), f"{what} pod-{pod}"))
+            self._act(what, self._named(name))
+            self.done.append((round(time.monotonic() - self._begin, 2), f"{what} {name}"))
 
     def stop(self) -> None:
         """Do nothing more; a frozen pod is thawed."""
@@ -37,15 +37,19 @@ class Faults(threading.Thread):
         for pod in self._local.pods:
             pod.send(signal.SIGCONT)
 
-    def _act(self, what: str, number: int) -> None:
-        """One step on one pod."""
-        pod = self._local.pods[number]
+    def _named(self, name: str) -> Process:
+        """The process of a pod or of Redis."""
+        processes = [*self._local.pods, self._local.redis]
+        return next(one for one in processes if one is not None and one.name == name)
+
+    def _act(self, what: str, process: Process) -> None:
+        """One step on one process."""
         if what == "start":
-            if pod.child is not None:
-                pod.child.wait(10)
-            pod.start()
+            if process.child is not None:
+                process.child.wait(10)
+            process.start()
             return
-        pod.send(
+        process.send(
             {
                 "kill": signal.SIGKILL,
                 "terminate": signal.SIGTERM,
@@ -55,11 +59,16 @@ class Faults(threading.Thread):
         )
 
 
-def steps(fault: Fault, pods: int) -> list[tuple[float, str, int]]:
-    """The single steps of a fault: ``(instant, what, pod)``."""
+def steps(fault: Fault, pods: int) -> list[tuple[float, str, str]]:
+    """The single steps of a fault: ``(instant, what, name of the process)``."""
+    one = f"pod-{fault.pod}"
     if fault.do == "freeze":
-        return [(fault.at, "freeze", fault.pod), (fault.at + fault.seconds, "thaw", fault.pod)]
+        return [(fault.at, "freeze", one), (fault.at + fault.seconds, "thaw", one)]
     what = "terminate" if fault.do == "terminate" else "kill"
-    numbers = range(pods) if fault.do == "kill_all" else [fault.pod]
+    names = [one]
+    if fault.do == "kill_all":
+        names = [f"pod-{number}" for number in range(pods)]
+    elif fault.do == "kill_redis":
+        names = ["redis"]
     again = fault.at + fault.restart_after
-    return [(fault.at, what, n) for n in numbers] + [(again, "start", n) for n in numbers]
+    return [(fault.at, what, n) for n in names] + [(again, "start", n) for n in names]

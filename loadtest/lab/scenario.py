@@ -15,14 +15,14 @@ from chatload.schedule import parse_stages
 
 #: Where the scenario files are.
 FOLDER = Path(__file__).resolve().parent.parent / "scenarios"
-#: What can be done on purpose to a pod (see :mod:`lab.faults`).
-FAULTS = ("kill", "kill_all", "freeze", "terminate")
+#: What can be done on purpose to a pod or to Redis (see :mod:`lab.faults`).
+FAULTS = ("kill", "kill_all", "freeze", "terminate", "kill_redis")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Something broken on purpose. at: seconds after the start. do: one of FAULTS. pod: which.
-    seconds: how long a frozen pod stays frozen. restart_after: seconds until a killed pod is
+    seconds: how long a frozen pod stays frozen. restart_after: seconds until what was killed is
     started again."""
 
     at: float

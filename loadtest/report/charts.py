@@ -124,9 +124,9 @@ def run_panel(run: Run) -> str:
     line(answers, column(locust, "95%"), "p95", "p95")
     dress(answers, "Locust: response times, all types", "ms", faults)
     line(users, column(locust, "User Count"), "users", "users")
-    # Two accounts of one worker within a second add up; such seconds say nothing about sockets.
-    single = [row for row in series if row.get("users", 0) <= 1.02 * run.users]
-    line(users, column(single, "sockets"), "sockets", "open sockets")
+    # The seconds of the drain have no count of people or sockets.
+    counted = [row for row in series if row.get("users", 0) > 0]
+    line(users, column(counted, "sockets"), "sockets", "open sockets")
     dress(users, "Locust: users; our: sockets", "number", faults)
     deliver, rates, cpu = grid[1]
     for name in ("p50", "p95", "p99"):
@@ -208,7 +208,7 @@ def levels(runs: Sequence[tuple[float, Run]], axis: str, *, pods_of_cpu: bool = 
         (right, "CPU a delivery", "µs"),
     ):
         axes.set(title=title, xlabel=axis, ylabel=unit)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.12 * axes.get_ylim()[1])
         if axes.get_legend_handles_labels()[0]:
             axes.legend(loc="best")
     return svg(figure)

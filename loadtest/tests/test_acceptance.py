@@ -13,6 +13,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,17 +64,54 @@ def faulty(tmp_path: Path, name: str, fault: str, **fields: object) -> str:
     return str(path)
 
 
+@dataclass
+class Done:
+    """A run that is over: exit code, what it printed, its folder and its summary."""
+
+    code: int
+    output: str
+    folder: Path
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        return summary_of(self.folder)
+
+    @property
+    def ledger(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.summary["ledger"]
+        return found
+
+
+@pytest.fixture(scope="module")
+def done(chat_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Done]]:
+    """All runs at once, to take as long as one; the one called cut is interrupted."""
+    place = tmp_path_factory.mktemp("runs")
+    kill = "{at: 4, do: kill, pod: 0, restart_after: 2}"
+    freeze = "{at: 4, do: freeze, pod: 0, seconds: 2}"
+    scenarios = {
+        "smoke": ["smoke"],
+        "killed": [faulty(place, "killed", kill)],
+        "frozen": [faulty(place, "frozen", freeze, replicas=1)],
+        "cut": ["steady", "--users", "20"],
+    }
+    runs = {k: started(chat_binary, place / k, *v, *PATIENT) for k, v in scenarios.items()}
+    deadline = time.monotonic() + 90
+    while not (place / "cut/summary.json").exists():
+        assert time.monotonic() < deadline and runs["cut"].poll() is None
+        time.sleep(0.2)
+    runs["cut"].send_signal(signal.SIGINT)
+    outputs = {name: run.communicate(timeout=180)[0] for name, run in runs.items()}
+    yield {k: Done(run.returncode, outputs[k], place / k) for k, run in runs.items()}
+
+
 def test_a_run_end_to_end_leaves_everything_and_loses_nothing(
-    chat_binary: Path, tmp_path: Path
+    done: dict[str, Done], chat_binary: Path
 ) -> None:
     """1 master, 2 workers, 2 pods, Redis, ten seconds."""
-    folder = tmp_path / "smoke"
-    run = started(chat_binary, folder, "smoke", *PATIENT)
-    output, _ = run.communicate(timeout=150)
-    assert run.returncode == 0, output
-    assert {path.name for path in folder.iterdir()} >= FILES
-    summary = summary_of(folder)
-    ledger = summary["ledger"]
+    run = done["smoke"]
+    assert run.code == 0, run.output
+    assert {path.name for path in run.folder.iterdir()} >= FILES
+    summary, ledger = run.summary, run.ledger
     assert summary["outcome"] == "clean" and summary["workers"] == 2
     assert ledger["delivered"] == ledger["owed"] > 1000
     assert ledger["lost"] == ledger["duplicated"] == ledger["reordered"] == 0
@@ -82,52 +121,37 @@ def test_a_run_end_to_end_leaves_everything_and_loses_nothing(
     for row in ("page", "connect", "ack", "deliver", "echo", "resume"):
         assert summary["rows_ms"][row]["count"] > 0, row
     # Results name no place of the machine they were made on.
-    for path in folder.iterdir():
+    for path in run.folder.iterdir():
         if path.suffix in (".md", ".json", ".csv", ".html", ".svg"):
-            assert str(tmp_path) not in path.read_text(), path.name
+            assert str(run.folder) not in path.read_text(), path.name
     # A relative folder is relative to where the command was given.
-    again = started(chat_binary, Path(os.path.relpath(folder)), "smoke")
+    again = started(chat_binary, Path(os.path.relpath(run.folder)), "smoke")
     output, _ = again.communicate(timeout=60)
     assert again.returncode == 2 and "never overwritten" in output
 
 
-def test_a_pod_that_is_killed_and_one_that_is_frozen(chat_binary: Path, tmp_path: Path) -> None:
-    """kill -9 of a pod: its users resume on the other and have missed nothing. SIGSTOP for two
-    seconds: the delay is in the deliveries, counted from when each post was due. The third run is
-    interrupted, and keeps what it has. All at once, to take as long as one."""
-    kill = "{at: 4, do: kill, pod: 0, restart_after: 2}"
-    freeze = "{at: 4, do: freeze, pod: 0, seconds: 2}"
-    killed = faulty(tmp_path, "killed", kill)
-    frozen = faulty(tmp_path, "frozen", freeze, replicas=1)
-    runs = {
-        "killed": started(chat_binary, tmp_path / "killed", killed, *PATIENT),
-        "frozen": started(chat_binary, tmp_path / "frozen", frozen, *PATIENT),
-        "cut": started(chat_binary, tmp_path / "cut", "steady", "--users", "20", *PATIENT),
-    }
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "cut/summary.json").exists():
-        assert time.monotonic() < deadline and runs["cut"].poll() is None
-        time.sleep(0.2)
-    runs["cut"].send_signal(signal.SIGINT)
-    outputs = {name: run.communicate(timeout=150)[0] for name, run in runs.items()}
-
-    assert runs["killed"].returncode == 0, outputs["killed"]
-    summary = summary_of(tmp_path / "killed")
-    ledger = summary["ledger"]
+def test_a_killed_pod_loses_nothing(done: dict[str, Done]) -> None:
+    """kill -9: its users resume on the other pod and have missed nothing."""
+    run, ledger = done["killed"], done["killed"].ledger
+    assert run.code == 0, run.output
     assert ledger["recovered"] > 0
     assert ledger["lost"] == ledger["duplicated"] == ledger["reordered"] == 0
     assert ledger["delivered"] >= ledger["owed"] > 0
-    assert any(name.startswith("connection: ") for name in summary["failures"])
-    assert [what for _, what in summary["faults"]] == ["kill pod-0", "start pod-0"]
+    assert any(name.startswith("connection: ") for name in run.summary["failures"])
+    assert [what for _, what in run.summary["faults"]] == ["kill pod-0", "start pod-0"]
 
-    assert runs["frozen"].returncode == 0, outputs["frozen"]
-    deliver = summary_of(tmp_path / "frozen")["rows_ms"]["deliver"]
-    # Posts were due all through the two seconds: the first waited for about all of it, and about
-    # two in five of the run's deliveries waited. A generator that stops with the server sees none.
-    assert deliver["max"] > 1500 and deliver["p95"] > 500
-    assert deliver["p50"] < 500
 
-    assert runs["cut"].returncode == 130, outputs["cut"]
-    cut = summary_of(tmp_path / "cut")
-    assert cut["state"] == "finished" and cut["seconds"] < 60
-    assert (tmp_path / "cut/README.md").exists() and "interrupted" in outputs["cut"]
+def test_a_frozen_pod_is_felt_from_when_each_post_was_due(done: dict[str, Done]) -> None:
+    """SIGSTOP for two seconds. Posts were due all through them: the first waited for about all of
+    it. A generator that stops with the server would see one slow post."""
+    run = done["frozen"]
+    assert run.code == 0, run.output
+    deliver = run.summary["rows_ms"]["deliver"]
+    assert deliver["max"] > 1500 and deliver["p90"] > 500
+
+
+def test_an_interrupted_run_keeps_what_it_has(done: dict[str, Done]) -> None:
+    run = done["cut"]
+    assert run.code == 130 and "interrupted" in run.output
+    assert run.summary["state"] == "finished" and run.summary["seconds"] < 60
+    assert (run.folder / "README.md").exists()

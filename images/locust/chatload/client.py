@@ -66,6 +66,8 @@ class Bench(Protocol):
 
     ledger: Ledger
     options: Options
+    #: Whether the load is over and everybody is to be heard out.
+    draining: bool
 
     def now(self) -> int:
         """The lab's clock, µs."""
@@ -305,9 +307,11 @@ class ChatClient:
     def _read_until_end(self, made: Any) -> str:
         """Read frames until the connection ends. Returns LEFT, BYE or what happened."""
         while True:
-            if self._pause:
-                seconds, self._pause = self._pause, 0.0
-                gevent.sleep(seconds)
+            # Nobody dozes through the end: what a sleeper has not read yet would look lost.
+            while self._pause > 0 and not self.bench.draining:
+                step = min(0.2, self._pause)
+                self._pause -= step
+                gevent.sleep(step)
             try:
                 opcode, data = made.recv_data()
                 if opcode == websocket.ABNF.OPCODE_CLOSE:

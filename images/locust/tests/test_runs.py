@@ -33,6 +33,7 @@ PLAN: dict[str, tuple[list[str], list[str]]] = {
     "churn": ([], COMING_AND_GOING),
     "refused": (["--refuse-cursors"], COMING_AND_GOING),
     "dropped-sockets": (["--close-after", "25"], STAYING),
+    "slow": ([], [*STAYING, "--slow-share", "0.5", "--slow-pause", "9"]),
     "closed-model": ([], [*STAYING, "--rate", "0", "--think-time", "0.2"]),
     "gate": ([], [*STAYING, "--max-loop-lag-ms", "0.1", "--max-schedule-lag-ms", "0.1"]),
     "term": ([], STAYING),
@@ -107,6 +108,13 @@ def test_broken_connections_are_failures_but_no_loss(done: dict[str, Done]) -> N
     assert run.code == 0, run.run.output
     assert any(name.startswith("connection: ") for name in run.summary["failures"])
     assert run.ledger["recovered"] > 0 and run.ledger["lost"] == 0
+
+
+def test_who_dozes_at_the_end_is_heard_out_and_has_lost_nothing(done: dict[str, Done]) -> None:
+    """Found by the scenario slow-readers: a reader that dozed into the drain looked like a loss."""
+    run = done["slow"]
+    assert run.code == 0, run.run.output
+    assert run.ledger["lost"] == 0 and run.ledger["delivered"] == run.ledger["owed"]
 
 
 def test_the_closed_model_waits_for_answers(done: dict[str, Done]) -> None:

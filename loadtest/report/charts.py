@@ -114,7 +114,7 @@ def dress(axes: Axes, title: str, unit: str, faults: Sequence[tuple[float, str]]
 
 def run_panel(run: Run) -> str:
     """A run over time: above, Locust's own charts; below, what only the load lab measures."""
-    figure, grid = plt.subplots(2, 3, figsize=(WIDTH, 3.35), layout="constrained")
+    figure, grid = plt.subplots(2, 3, figsize=(WIDTH, 2.75), layout="constrained")
     faults, series, locust = run.faults, run.series, run.locust
     requests, answers, users = grid[0]
     line(requests, column(locust, "Requests/s"), "posts", "requests/s")

@@ -134,13 +134,13 @@ class Run:
 
     @cached_property
     def samples(self) -> dict[str, list[tuple[float, float]]]:
-        """Pod or ``redis`` → (second, CPU percent of a core)."""
+        """Pod or ``redis`` → (second, CPU percent of a core). The sample at the very end stands
+        for a moment only, and is left out."""
         out: dict[str, list[tuple[float, float]]] = {}
         for row in read_csv(self.path / "samples.csv"):
-            if row.get("cpu_percent"):
-                out.setdefault(row["what"], []).append(
-                    (float(row["second"]), float(row["cpu_percent"]))
-                )
+            points, second = out.setdefault(row["what"], []), float(row["second"])
+            if row.get("cpu_percent") and (not points or second - points[-1][0] > 1):
+                points.append((second, float(row["cpu_percent"])))
         return out
 
     @cached_property

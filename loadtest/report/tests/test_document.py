@@ -23,7 +23,7 @@ NAMES = [
     r"\bp\d\d\b|\bA\.\d+\b|\bRFC \d+\b|\bXEP-\d+\b|\bwrk2\b|kill −9|\bUTC\b",
     r"node port \d+|close code \d+|closed with \d+|\bexit code \d\b|exit code is \d|code \(\d\)",
     r"Exit codes of headless runs: [^.]*\.",
-    r"<code>Test\w+</code>",
+    r"<code>Test\w+</code>|\(section \d\)",
     r"95 % interval|at most 1 % error|95th percentile|\(feature 8\)",
 ]
 

@@ -397,6 +397,9 @@ class ChatClient:
                 elif self._on_purpose and sent < self._resumed_before:
                     # Missed by choice: what counts is how fast it came once we were back.
                     bench.record("catch_up", now - self._resumed_before)
+                elif self._slow:
+                    # Its dozing is its own: what others feel must not hide behind it.
+                    bench.record("deliver_slow", now - mark.intended)
                 else:
                     bench.record("deliver", now - mark.intended)
             if outcome is REORDERED or outcome is DUPLICATE:

@@ -132,7 +132,9 @@ class Run:
         deliveries = total.counters.get("deliveries", 0)
         measured = max(1e-9, self._end() - (self.measured_from or self.started))
         shown = sum(
-            total.rows[name].count for name in ("deliver", "echo", "catch_up") if name in total.rows
+            total.rows[name].count
+            for name in ("deliver", "deliver_slow", "echo", "catch_up")
+            if name in total.rows
         )
         acked = total.rows["ack"].count if "ack" in total.rows else 0
         steady = [

@@ -25,6 +25,7 @@ ROWS = (
     "deliver",
     "echo",
     "catch_up",
+    "deliver_slow",
     "resume",
     "schedule_lag",
     "loop_lag",

@@ -55,7 +55,17 @@ SETTLE_IN = 2.0
 #: is kept apart (``…_ramp``), out of the gates and of the figures.
 MEASURED = ("ack", "deliver", "echo", "loop_lag", "schedule_lag")
 #: Rows that are shown in Locust's own tables. The others are for the gates.
-SHOWN = ("page", "connect", "history", "ack", "deliver", "echo", "catch_up", "resume")
+SHOWN = (
+    "page",
+    "connect",
+    "history",
+    "ack",
+    "deliver",
+    "echo",
+    "catch_up",
+    "deliver_slow",
+    "resume",
+)
 
 
 class Worker:

@@ -115,6 +115,7 @@ def test_who_dozes_at_the_end_is_heard_out_and_has_lost_nothing(done: dict[str, 
     run = done["slow"]
     assert run.code == 0, run.run.output
     assert run.ledger["lost"] == 0 and run.ledger["delivered"] == run.ledger["owed"]
+    assert run.summary["rows_ms"]["deliver_slow"]["count"] > 0
 
 
 def test_the_closed_model_waits_for_answers(done: dict[str, Done]) -> None:
@@ -146,10 +147,10 @@ def test_artefacts_survive_every_end(done: dict[str, Done], name: str) -> None:
 
 def test_the_deliveries_in_the_rows_are_those_of_the_ledger(done: dict[str, Done]) -> None:
     """Two independent counts of the same thing."""
-    for name in ("churn", "retries", "closed-model", "dropped-sockets"):
+    for name in ("churn", "retries", "closed-model", "dropped-sockets", "slow"):
         run = done[name]
         rows = run.summary["rows_ms"]
-        names = ("deliver", "echo", "deliver_ramp", "echo_ramp", "catch_up")
+        names = ("deliver", "echo", "deliver_ramp", "echo_ramp", "catch_up", "deliver_slow")
         shown = sum(rows[one]["count"] for one in names if one in rows)
         assert shown == run.ledger["delivered"] == run.summary["counters"]["deliveries"], name
 

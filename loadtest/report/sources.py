@@ -248,10 +248,10 @@ class Results:
 
     def find(self, kind: str, keep: Callable[[Run], bool] = lambda run: True) -> list[Run]:
         """The runs of a scenario that stand alone (no step of a search, no part of a sweep), those
-        on a cluster first, then the latest first; clean ones before others."""
+        on a cluster first, then the one whose folder is called like it, then the latest."""
         found = [run for run in self.runs if run.kind == kind and not self.part(run) and keep(run)]
         found.sort(key=lambda run: str(run.provenance["when"]), reverse=True)
-        found.sort(key=lambda run: (run.where != "cluster", run.outcome != "clean"))
+        found.sort(key=lambda run: (run.where != "cluster", run.name != kind))
         return found
 
     def one(self, kind: str) -> Run | None:

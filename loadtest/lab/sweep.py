@@ -30,6 +30,11 @@ def little_check(summary: dict[str, Any]) -> float | None:
     return usl.little(summary["throughput"]["posts_per_s"], ack["mean"] / 1000, held)
 
 
+def rounded(value: float | None) -> float | str:
+    """A ratio for a table; empty when there is none."""
+    return "" if value is None else round(value, 3)
+
+
 def record(scenario: Scenario, summary: dict[str, Any]) -> dict[str, Any]:
     """One line of ``sweep.csv``."""
     deliver = summary["rows_ms"].get("deliver", {})
@@ -51,7 +56,7 @@ def record(scenario: Scenario, summary: dict[str, Any]) -> dict[str, Any]:
         "lost": summary["ledger"]["lost"],
         "duplicated": summary["ledger"]["duplicated"],
         "reordered": summary["ledger"]["reordered"],
-        "little": little_check(summary) or "",
+        "little": rounded(little_check(summary)),
     }
 
 

@@ -97,14 +97,36 @@ func restartRedis(t *testing.T) {
 			_, _ = tryKubectl(t, "exec", pod, "-c", "redis", "--", "sh", "-c", ". /etc/redis/common.sh; ask 127.0.0.1 6379 shutdown nosave now force")
 		}
 		healthy(t)
-		before := crowd.Acked()
-		until(t, time.Minute, "posts are acknowledged again", func() error {
-			if crowd.Acked() < before+100 {
-				return errors.New("no new ones")
-			}
-			return nil
-		})
+		acknowledging(t, crowd)
 		stopCrowd(t, crowd)
+	})
+	// On the pods' own disks this is the end of the log, and the chat must say
+	// so; on persistent volumes it is not.
+	t.Run("all pods deleted", func(t *testing.T) {
+		healthy(t)
+		crowd := startCrowd(t, crowd100)
+		time.Sleep(3 * time.Second)
+		kubectl(t, "delete", "pods", "-l", "app=redis", "--wait=false")
+		time.Sleep(5 * time.Second)
+		healthy(t)
+		t.Logf("posts are acknowledged again after %.1f s more", acknowledging(t, crowd).Seconds())
+		report := crowd.Stop(2 * time.Second)
+		t.Log(report)
+		if report.Lost > 0 && report.Unsaid == 0 {
+			t.Error("messages are gone, and nobody was told")
+		}
+	})
+}
+
+// acknowledging waits until posts are acknowledged again.
+func acknowledging(t testing.TB, crowd *ledger.Crowd) time.Duration {
+	t.Helper()
+	before := crowd.Acked()
+	return until(t, time.Minute, "posts are acknowledged again", func() error {
+		if crowd.Acked() < before+100 {
+			return errors.New("no new ones")
+		}
+		return nil
 	})
 }
 

@@ -59,6 +59,8 @@ test: ## every test; installs what it lacks on Debian and Ubuntu
 check: build ## vet, staticcheck, types, linters
 	cd $(CHAT) && test -z "$$(gofmt -l cmd internal api web/embed.go | tee /dev/stderr)" && go vet ./... && go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 	cd $(WEB) && npm run --silent check
+	loadtest/report/setup
+	for dir in images/locust loadtest; do (cd $$dir && $(CURDIR)/.venv/bin/ruff check . && $(CURDIR)/.venv/bin/mypy) || exit 1; done
 
 .PHONY: bench
 bench: build ## benchmarks: encode, broadcast, queue, append
@@ -68,6 +70,10 @@ bench: build ## benchmarks: encode, broadcast, queue, append
 images: ## docker build each folder of images/
 	@for dir in images/*/; do name=$$(basename $$dir); echo "== $$name"; \
 		(cd $$dir && docker build --build-arg VERSION=$(VERSION) -t $(REGISTRY)/$(OWNER)/$$name:$(TAG) .) || exit 1; done
+
+.PHONY: loadtest
+loadtest: build ## a minute of load: 200 users, 2 pods, Redis, 2 workers; leaves results/
+	@loadtest/report/setup && loadtest/run steady
 
 .PHONY: report
 report: ## report.pdf from results/, the code and chatapp.yaml

@@ -118,7 +118,7 @@ func (c *config) settings() []group {
 			{"post-rate", "CHAT_POST_RATE", "20", "", "posts per second of one session, or over HTTP of one email address; 0: no limit", float(&c.sessions.PostRate, 0, 1e9)},
 			{"post-burst", "CHAT_POST_BURST", "40", "", "posts that may come at once", number(&c.sessions.PostBurst, 1, math.MaxInt32)},
 			{"session-queue", "CHAT_SESSION_QUEUE", "524288", "512 KiB", "bytes that may wait for a slow reader before it is closed with 4001", number(&c.sessions.QueueBytes, 1<<14, 1<<30)},
-			{"balance-above", "CHAT_BALANCE_ABOVE", "1.15", "", "times the mean connections of all servers, above which clients are asked to connect again; 0: never (where a client always gets the same server)", float(&c.sessions.BalanceAbove, 0, 1e6)},
+			{"balance-above", "CHAT_BALANCE_ABOVE", "0", "", "behind a load balancer: times the mean connections of all servers, above which clients are asked to connect again (1.15, say); 0: never", float(&c.sessions.BalanceAbove, 0, 1e6)},
 			{"pace", "CHAT_PACE", "5ms", "", "least time between two deliveries under load; a lone message never waits", duration(&c.sessions.Pace, 0, time.Second)},
 		}},
 		{"Leaving (SIGTERM, SIGINT)", []*setting{

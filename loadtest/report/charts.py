@@ -13,7 +13,7 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
-from matplotlib import font_manager
+from matplotlib import font_manager, ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -232,6 +232,12 @@ def knee(search: Search) -> str:
     if search.knee:
         axes.axvline(search.knee, color=INK, linestyle="--", linewidth=0.8, label="knee")
     axes.set(xlabel="rate asked for, posts/s", ylabel="deliver p99, ms", xscale="log", yscale="log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(ticker.ScalarFormatter())
+        axis.set_minor_formatter(ticker.NullFormatter())
+    axes.set_xticks([step["rate"] for step in search.steps[:6]])
+    axes.set_yticks([5, 10, 20, 50, 100, 250, 1000])
+    axes.set_ylim(5, 1.5 * max(step["deliver_p99_ms"] or 0 for step in search.steps))
     axes.set_title("Capacity search, one run a mark")
     axes.legend(loc="best")
     return svg(figure)

@@ -73,6 +73,12 @@ def benchmark(name: str, unit: str) -> float:
     return float(found[1])
 
 
+def knee() -> float:
+    """Posts a second that the capacity search found."""
+    path = next(iter(sorted(RESULTS.glob("*/capacity.json"))))
+    return float(json.loads(path.read_text(encoding="utf-8"))["knee"])
+
+
 def median_hop(hop: str) -> float:
     """Median milliseconds from the key press to a hop (the lower of two middles)."""
     with (RESULTS / "journey/hops.csv").open(newline="", encoding="utf-8") as file:

@@ -6,7 +6,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Chat } from "../chat.ts";
 import type { Entry } from "../outbox/entry.ts";
 import type { Reading } from "../reading.ts";
-import { goTo } from "../route.ts";
+import { goTo, viewOf } from "../route.ts";
 import type { Saved } from "../saved.ts";
 import { ALL, MAX_TOPICS } from "../store/state.ts";
 import { Announcer } from "./Announcer.tsx";
@@ -49,7 +49,9 @@ export function App({ chat, saved, reading, route }: AppProps): JSX.Element {
       if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
         const views = [ALL, ...topics];
         const step = event.key === "ArrowUp" ? -1 : 1;
-        goTo(views[(views.indexOf(view) + step + views.length) % views.length] ?? ALL);
+        // From where the address is: after two quick presses the view is yet to follow the first.
+        const here = views.indexOf(viewOf(location.hash));
+        goTo(views[(here + step + views.length) % views.length] ?? ALL);
       } else if (event.key === "Escape") {
         askNewest();
       } else if (event.key === "/" && !writing) {

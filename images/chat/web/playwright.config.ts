@@ -10,9 +10,6 @@ export default defineConfig({
   workers: Number(process.env["E2E_WORKERS"] ?? 2),
   forbidOnly: true,
   timeout: 60_000,
-  // Real browsers, pods and Redis on a small shared machine: a second failure is one of ours, and a
-  // first one is still told, as flaky. Not by hand: there each failure counts.
-  retries: process.env["CI"] ? 1 : 0,
   expect: { timeout: 15_000 },
   reporter: reportDir ? [["list"], ["junit", { outputFile: `${reportDir}/web-e2e.xml` }]] : [["list"]],
   use: {

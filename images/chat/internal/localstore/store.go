@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 
 	"chatapp/chat/internal/chat"
 )
@@ -72,15 +71,13 @@ func Open(o Options) (*Store, error) {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}
 	path := filepath.Join(o.Dir, FileName)
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout:      lockWait,
-		FreelistType: bbolt.FreelistMapType, // array lists slow down with size
-	})
-	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("%s is in use by another process: stop that one, or give this one another data folder", path)
-	}
+	found, err := prepareFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, err
+	}
+	db, err := openFile(path)
+	if err != nil {
+		return nil, err
 	}
 	s := &Store{
 		db: db, retention: o.Retention, logger: o.Logger, now: o.Now,
@@ -92,7 +89,10 @@ func Open(o Options) (*Store, error) {
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
-	if err := db.Update(s.prepare); err != nil {
+	if found.OneMeta {
+		s.logger.Warn("a part of the log's file can't be read; the last append may be lost, and clients are told so", "file", path)
+	}
+	if err := db.Update(func(tx *bbolt.Tx) error { return s.prepare(tx, found.OneMeta) }); err != nil {
 		return nil, errors.Join(fmt.Errorf("prepare %s: %w", path, err), db.Close())
 	}
 	s.closing, s.stop = context.WithCancel(context.Background())
@@ -100,8 +100,9 @@ func Open(o Options) (*Store, error) {
 	return s, nil
 }
 
-// prepare makes the buckets and reads where the log stands.
-func (s *Store) prepare(tx *bbolt.Tx) error {
+// prepare makes the buckets and reads where the log stands. A log that may
+// have lost its tail gets a new epoch.
+func (s *Store) prepare(tx *bbolt.Tx, lost bool) error {
 	for _, name := range allBuckets {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
@@ -109,7 +110,7 @@ func (s *Store) prepare(tx *bbolt.Tx) error {
 	}
 	meta := tx.Bucket(bucketMeta)
 	epoch := meta.Get(metaEpoch)
-	if epoch == nil {
+	if epoch == nil || lost {
 		epoch = make([]byte, 8)
 		rand.Read(epoch) // never fails: crypto/rand
 		if err := meta.Put(metaEpoch, epoch); err != nil {

@@ -12,6 +12,7 @@ var allowed = map[string][]string{
 	"api":                 {},
 	"web":                 {},
 	"internal/chat":       {},
+	"internal/filter":     {},
 	"internal/wire":       {"internal/chat"},
 	"internal/localstore": {"internal/chat"},
 	"internal/redisstore": {"internal/chat"},

@@ -6,11 +6,8 @@ package chat
 
 import (
 	"fmt"
-	"net/mail"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Limits of a message's fields; lengths are in Unicode code points.
@@ -21,7 +18,7 @@ const (
 	MaxEmail   = 254 // RFC 5321, 4.5.3.1.3, less the angle brackets
 	MaxContent = 4000
 
-	// DefaultTopic takes a message that names no topic.
+	// DefaultTopic takes a message whose topic is absent on the wire.
 	DefaultTopic = "general"
 )
 
@@ -52,9 +49,9 @@ type Principal struct {
 // Guest is somebody who has not signed in.
 var Guest = Principal{Guest: true}
 
-// Clean returns the draft as the log will keep it (topic and name trimmed, an
-// absent topic replaced by DefaultTopic), or a CodeBadMessage error that names
-// the field and what is allowed.
+// Clean returns the draft as the log will keep it (topic and name as Line
+// makes them), or a CodeBadMessage error that names the field and what is
+// allowed.
 func (d Draft) Clean() (Draft, error) {
 	if !ValidKey(d.Key) {
 		return d, badMessage(fmt.Sprintf("key: send 1 to %d characters of A-Z a-z 0-9 . _ : - (a UUID, say)", MaxKey))
@@ -63,34 +60,31 @@ func (d Draft) Clean() (Draft, error) {
 	if err != nil {
 		return d, err
 	}
-	name := strings.TrimSpace(d.Name)
-	if !isLine(name, MaxName) {
-		return d, badMessage(fmt.Sprintf("name: send 1 to %d characters, none of them control characters", MaxName))
+	name, ok := Line(d.Name, MaxName)
+	if !ok {
+		return d, badMessage(fmt.Sprintf("name: send 1 to %d visible characters on one line", MaxName))
 	}
-	if !validEmail(d.Email) {
+	if !ValidAddress(d.Email) {
 		return d, badMessage(fmt.Sprintf("email: send an address such as ann@example.org, without display name, at most %d characters", MaxEmail))
 	}
-	if n := utf8.RuneCountInString(d.Content); n > MaxContent || strings.TrimSpace(d.Content) == "" || !utf8.ValidString(d.Content) {
+	if strings.IndexByte(d.Content, 0) >= 0 {
+		return d, badMessage("content: send it without U+0000")
+	}
+	if !ValidText(d.Content, MaxContent) {
 		return d, badMessage(fmt.Sprintf("content: send 1 to %d characters, not only white space", MaxContent))
 	}
 	d.Topic, d.Name = topic, name
 	return d, nil
 }
 
-// CleanTopic trims a topic's name and checks it; empty means DefaultTopic.
+// CleanTopic gives a topic's name as Line makes it. "*" is no name: it stands
+// for every public topic.
 func CleanTopic(topic string) (string, error) {
-	if topic == "" {
-		return DefaultTopic, nil
-	}
-	topic = strings.TrimSpace(topic)
-	if !isLine(topic, MaxTopic) {
-		return "", badTopic()
+	topic, ok := Line(topic, MaxTopic)
+	if !ok || topic == "*" {
+		return "", badMessage(fmt.Sprintf(`topic: send 1 to %d visible characters on one line, and not "*"`, MaxTopic))
 	}
 	return topic, nil
-}
-
-func badTopic() error {
-	return badMessage(fmt.Sprintf("topic: send 1 to %d characters, none of them control characters", MaxTopic))
 }
 
 // ValidKey reports whether key is 1 to MaxKey characters of A-Za-z0-9._:-.
@@ -107,27 +101,4 @@ func ValidKey(key string) bool {
 		}
 	}
 	return true
-}
-
-// isLine reports whether s is 1 to limit code points of valid UTF-8 with no
-// control character (Unicode category Cc) among them.
-func isLine(s string, limit int) bool {
-	if s == "" || !utf8.ValidString(s) || utf8.RuneCountInString(s) > limit {
-		return false
-	}
-	return strings.IndexFunc(s, unicode.IsControl) < 0
-}
-
-// validEmail accepts an RFC 5322 addr-spec: what net/mail reads as an address
-// and writes back unchanged, so neither display name, angle brackets, comment
-// nor folding white space passes.
-func validEmail(s string) bool {
-	if s == "" || utf8.RuneCountInString(s) > MaxEmail || strings.IndexFunc(s, unicode.IsControl) >= 0 {
-		return false
-	}
-	a, err := mail.ParseAddress(s)
-	if err != nil || a.Name != "" {
-		return false
-	}
-	return s == a.Address || "<"+s+">" == (&mail.Address{Address: a.Address}).String()
 }

@@ -19,7 +19,7 @@ func TestCleanAcceptsTheBoundsOfEachField(t *testing.T) {
 		"longest name":        func(d *Draft) { d.Name = strings.Repeat("🙂", MaxName) },
 		"longest content":     func(d *Draft) { d.Content = strings.Repeat("🙂", MaxContent) },
 		"content keeps lines": func(d *Draft) { d.Content = "\n a \n b \n" },
-		"right-to-left name":  func(d *Draft) { d.Name = "\u202eevil" },
+		"right-to-left name":  func(d *Draft) { d.Name = "\u05e9\u05dc\u05d5\u05dd" },
 		"plus address":        func(d *Draft) { d.Email = "a.b+c@mail.example.org" },
 		"quoted local part":   func(d *Draft) { d.Email = `"a b"@example.org` },
 		"international":       func(d *Draft) { d.Email = "jürgen@exämple.org" },
@@ -42,12 +42,17 @@ func TestCleanRefusesWhatIsPastTheBounds(t *testing.T) {
 		"key: too long":         func(d *Draft) { d.Key = strings.Repeat("A", MaxKey+1) },
 		"key: space":            func(d *Draft) { d.Key = "a b" },
 		"key: not ASCII":        func(d *Draft) { d.Key = "é" },
+		"topic: none":           func(d *Draft) { d.Topic = "" },
+		"topic: star":           func(d *Draft) { d.Topic = " *" },
+		"topic: invisible":      func(d *Draft) { d.Topic = "\u200b" },
 		"topic: blank":          func(d *Draft) { d.Topic = "  " },
 		"topic: too long":       func(d *Draft) { d.Topic = strings.Repeat("é", MaxTopic+1) },
 		"topic: newline":        func(d *Draft) { d.Topic = "a\nb" },
 		"topic: C1 control":     func(d *Draft) { d.Topic = "a\u0085b" },
 		"name: none":            func(d *Draft) { d.Name = "" },
 		"name: too long":        func(d *Draft) { d.Name = strings.Repeat("🙂", MaxName+1) },
+		"name: turned around":   func(d *Draft) { d.Name = "\u202eevil" },
+		"name: invisible":       func(d *Draft) { d.Name = "\u3164\u200d" },
 		"name: NUL":             func(d *Draft) { d.Name = "a\x00b" },
 		"name: not UTF-8":       func(d *Draft) { d.Name = "a\xff" },
 		"email: none":           func(d *Draft) { d.Email = "" },
@@ -62,6 +67,8 @@ func TestCleanRefusesWhatIsPastTheBounds(t *testing.T) {
 		"content: none":         func(d *Draft) { d.Content = "" },
 		"content: blank":        func(d *Draft) { d.Content = " \n\t\u2003" },
 		"content: too long":     func(d *Draft) { d.Content = strings.Repeat("🙂", MaxContent+1) },
+		"content: invisible":    func(d *Draft) { d.Content = "\u200b\u2800\ufe0f" },
+		"content: NUL":          func(d *Draft) { d.Content = "a\x00b" },
 		"content: not UTF-8":    func(d *Draft) { d.Content = "a\xc3" },
 	} {
 		d := draft()
@@ -74,16 +81,12 @@ func TestCleanRefusesWhatIsPastTheBounds(t *testing.T) {
 	}
 }
 
-func TestCleanTrimsTopicAndName(t *testing.T) {
+func TestCleanMakesLinesOfTopicAndName(t *testing.T) {
 	d := draft()
-	d.Topic, d.Name = " tea\u2003", "\tAnn "
+	d.Topic, d.Name = " cafe\u0301\u2003", "\tAnn \u200b"
 	got, err := d.Clean()
-	if err != nil || got.Topic != "tea" || got.Name != "Ann" {
+	if err != nil || got.Topic != "caf\u00e9" || got.Name != "Ann" {
 		t.Errorf("got %q, %q, %v", got.Topic, got.Name, err)
-	}
-	d.Topic = ""
-	if got, _ := d.Clean(); got.Topic != DefaultTopic {
-		t.Errorf("no topic gives %q; want %q", got.Topic, DefaultTopic)
 	}
 }
 

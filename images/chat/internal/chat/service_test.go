@@ -38,7 +38,7 @@ func keyed(key string) Draft {
 func TestPost(t *testing.T) {
 	service(t, 3, func(t *testing.T, s *Service, store *fakeStore) {
 		d := draft()
-		d.Name, d.Topic = " Ann ", ""
+		d.Name, d.Topic = " Ann ", DefaultTopic
 		m, duplicate, err := s.Post(t.Context(), Guest, d)
 		if err != nil || duplicate || m.Name != "Ann" || m.Topic != DefaultTopic || int(m.ID.Part) != PartitionOf(DefaultTopic, 3) {
 			t.Fatalf("%+v, %v, %v", m, duplicate, err)

@@ -30,9 +30,6 @@ func NewTopicSet(names []string) (TopicSet, error) {
 	set := TopicSet{Names: make([]string, 0, len(names))}
 	for _, name := range names {
 		topic, err := CleanTopic(name)
-		if err == nil && name == "" { // DefaultTopic is for messages that name none
-			err = badTopic()
-		}
 		if err != nil {
 			return TopicSet{}, &Error{Code: CodeBadFrame, Message: AsError(err).Message}
 		}

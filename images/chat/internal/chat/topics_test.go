@@ -16,14 +16,14 @@ func TestNewTopicSet(t *testing.T) {
 		names []string
 		want  TopicSet
 	}{
-		"none":            {nil, TopicSet{Names: []string{}}},
-		"all":             {[]string{"*"}, AllTopics},
-		"all and one":     {[]string{"tea", "*"}, AllTopics},
-		"sorted, once":    {[]string{"tea", " cake", "tea "}, TopicSet{Names: []string{"cake", "tea"}}},
-		"as many as may":  {many[:MaxTopics], TopicSet{Names: many[:MaxTopics]}},
-		"star in a name":  {[]string{"**"}, TopicSet{Names: []string{"**"}}},
-		"as long as may":  {[]string{strings.Repeat("é", MaxTopic)}, TopicSet{Names: []string{strings.Repeat("é", MaxTopic)}}},
-		"star with space": {[]string{" *"}, TopicSet{Names: []string{"*"}}},
+		"none":           {nil, TopicSet{Names: []string{}}},
+		"all":            {[]string{"*"}, AllTopics},
+		"all and one":    {[]string{"tea", "*"}, AllTopics},
+		"sorted, once":   {[]string{"tea", " cake", "tea "}, TopicSet{Names: []string{"cake", "tea"}}},
+		"as many as may": {many[:MaxTopics], TopicSet{Names: many[:MaxTopics]}},
+		"star in a name": {[]string{"**"}, TopicSet{Names: []string{"**"}}},
+		"as long as may": {[]string{strings.Repeat("é", MaxTopic)}, TopicSet{Names: []string{strings.Repeat("é", MaxTopic)}}},
+		"in two forms":   {[]string{"caf\u00e9", "cafe\u0301"}, TopicSet{Names: []string{"caf\u00e9"}}},
 	} {
 		got, err := NewTopicSet(c.names)
 		if err != nil || got.All != c.want.All || !slices.Equal(got.Names, c.want.Names) {
@@ -31,7 +31,7 @@ func TestNewTopicSet(t *testing.T) {
 		}
 	}
 	for name, names := range map[string][]string{
-		"too many": many, "empty": {""}, "blank": {"tea", "\t "}, "too long": {strings.Repeat("é", MaxTopic+1)}, "newline": {"a\nb"}, "not UTF-8": {"\xff"},
+		"too many": many, "empty": {""}, "blank": {"tea", "\t "}, "too long": {strings.Repeat("é", MaxTopic+1)}, "newline": {"a\nb"}, "star with space": {" *"}, "invisible": {"\u200b"}, "not UTF-8": {"\xff"},
 	} {
 		if got, err := NewTopicSet(names); AsError(err).Code != CodeBadFrame || err == nil {
 			t.Errorf("%s: %v, %v; want bad_frame", name, got, err)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"chatapp/chat/internal/chat"
 )
@@ -136,7 +137,7 @@ func decodePost(data []byte) (any, *Unreadable) {
 func DecodeDraft(data []byte) (chat.Draft, *Unreadable) {
 	var f struct {
 		Key     string `json:"key"`
-		Topic   string `json:"topic"`
+		Topic   given  `json:"topic"`
 		Name    string `json:"name"`
 		Email   string `json:"email"`
 		Content string `json:"content"`
@@ -151,7 +152,23 @@ func DecodeDraft(data []byte) (chat.Draft, *Unreadable) {
 		}
 		return chat.Draft{}, u
 	}
-	return chat.Draft{Key: f.Key, Topic: f.Topic, Name: f.Name, Email: f.Email, Content: f.Content}, nil
+	topic := chat.DefaultTopic
+	if f.Topic.set {
+		topic = f.Topic.text
+	}
+	return chat.Draft{Key: f.Key, Topic: topic, Name: f.Name, Email: f.Email, Content: f.Content}, nil
+}
+
+// given is a string that may be absent, which is not the same as null or empty.
+type given struct {
+	set  bool
+	text string
+}
+
+// UnmarshalJSONFrom reads a string; null is the empty one, as in other fields.
+func (g *given) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	g.set = true
+	return json.UnmarshalDecode(d, &g.text)
 }
 
 func decodeHistory(data []byte) (any, *Unreadable) {

@@ -122,6 +122,40 @@ func TestBadFrameLimit(t *testing.T) {
 	})
 }
 
+// TestBadMessageLimit: posts that nobody could accept count as bad frames do,
+// together with them; other refusals do not.
+func TestBadMessageLimit(t *testing.T) {
+	bubble(t, 1, Config{PostRate: 0.001, PostBurst: 21}, func(t *testing.T, p *pod, _ *memStore) {
+		c := p.join(`{"type":"hello"}`)
+		for range 10 {
+			c.say("x")
+			c.say(`{"type":"post","key":"k","topic":"tea","name":"Ann","email":"ann@example.org","content":" "}`)
+		}
+		synctest.Wait()
+		if n := len(c.got("error")); n != 20 || c.got("close") != nil {
+			t.Errorf("%d errors, %+v; want 20 and no close", n, c.got("close"))
+		}
+		for range 11 {
+			c.say(`{"type":"post","key":"good","topic":"tea","name":"Ann","email":"ann@example.org","content":"hello"}`)
+		}
+		for range 30 {
+			c.say(`{"type":"post","key":"fast","topic":"tea","name":"Ann","email":"ann@example.org","content":"hello"}`)
+		}
+		synctest.Wait()
+		if n := len(c.got("error")); n != 50 || c.got("close") != nil {
+			t.Errorf("%d errors, %+v; want 50, 30 of them rate_limited, and no close", n, c.got("close"))
+		}
+	})
+	bubble(t, 1, Config{}, func(t *testing.T, p *pod, _ *memStore) {
+		c := p.join(`{"type":"hello"}`)
+		for range 21 {
+			c.say(`{"type":"post","key":"k","topic":"tea","name":"Ann","email":"ann@example.org","content":" "}`)
+		}
+		<-c.done
+		c.expectClose(4002, 0)
+	})
+}
+
 func TestPostRateLimit(t *testing.T) {
 	bubble(t, 1, Config{PostRate: 20, PostBurst: 40}, func(t *testing.T, p *pod, _ *memStore) {
 		c := p.join(`{"type":"hello","topics":[]}`)

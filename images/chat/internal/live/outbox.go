@@ -304,7 +304,9 @@ func (o *outbox) write(d due) error {
 var joinBuffers = sync.Pool{New: func() any { b := make([]byte, 0, maxJoined+4<<10); return &b }}
 
 func (o *outbox) writeJoined(frames []waiting) error {
-	o.metrics.frames.Inc()
+	if frames[len(frames)-1].live {
+		o.metrics.frames.Inc()
+	}
 	if len(frames) == 1 {
 		return o.writeText(frames[0].text)
 	}

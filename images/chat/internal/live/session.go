@@ -33,7 +33,7 @@ type session struct {
 	toldAt    time.Time
 	topics    chat.TopicSet
 	posts     *rate.Limiter // nil until the first post: an idle session pays nothing
-	bad       *rate.Limiter // nil until the first bad frame
+	bad       *rate.Limiter // nil until the first post or bad frame
 	slots     chan struct{} // one for each post under way; nil until the first
 	turn      int           // the second of pingPeriod in which it is pinged
 }
@@ -46,8 +46,8 @@ const (
 	idleWait   = 60 * time.Second
 	pingPeriod = 25 * time.Second
 
-	// badFrames is how many frames in a row may be unreadable; one more is
-	// forgiven every badFramePeriod.
+	// badFrames is how many frames in a row may be unreadable, or posts that
+	// nobody could accept; one more is forgiven every badFramePeriod.
 	badFrames      = 20
 	badFramePeriod = 3 * time.Second
 
@@ -170,9 +170,9 @@ func (s *session) handle(ctx context.Context, f any) error {
 		early := &wire.Unreadable{Err: badFrame("hello: send it first")}
 		switch f := f.(type) {
 		case wire.Post:
-			early.Key = echoKey(f.Draft.Key)
+			early.Key = wire.Echo(f.Draft.Key)
 		case wire.History:
-			early.Ref = f.Ref
+			early.Ref = wire.Echo(f.Ref)
 		}
 		return s.refuse(early)
 	}
@@ -193,15 +193,22 @@ func badFrame(text string) *chat.Error { return &chat.Error{Code: chat.CodeBadFr
 // refuse answers a bad frame; one too many ends the session.
 func (s *session) refuse(bad *wire.Unreadable) error {
 	s.live.metrics.badFrames.Inc()
-	if s.bad == nil {
-		s.bad = rate.NewLimiter(rate.Every(badFramePeriod), badFrames)
-	}
-	if !s.bad.Allow() {
+	if !s.badFrames().Allow() {
 		s.end(wire.CloseTooManyBadFrames)
 		return errEnded
 	}
 	s.fail(bad.Err, bad.Key, bad.Ref)
 	return nil
+}
+
+// badFrames counts what the session is closed for when it is too much: answers
+// with the codes bad_frame and bad_message. Only the reader calls it; the
+// limiter it gives may be used by any goroutine.
+func (s *session) badFrames() *rate.Limiter {
+	if s.bad == nil {
+		s.bad = rate.NewLimiter(rate.Every(badFramePeriod), badFrames)
+	}
+	return s.bad
 }
 
 func (s *session) fail(err *chat.Error, key, ref string) {
@@ -211,32 +218,29 @@ func (s *session) fail(err *chat.Error, key, ref string) {
 	s.out.push(&frame{text: wire.AppendError(nil, err, key, ref)})
 }
 
-// echoKey is the key to answer a post with: a key that is no key is sent back
-// too, so that the poster knows which post was refused, if it is of sane size.
-func echoKey(key string) string {
-	if len(key) > 4*chat.MaxKey {
-		return ""
-	}
-	return key
-}
-
 // post hands the draft to the service and returns; the answer comes from the
 // service's writer. Answers come in the order of the posts of a topic.
 func (s *session) post(d chat.Draft) {
 	if wait := s.live.throttle(&s.posts); wait > 0 {
 		s.live.metrics.posts("rate_limited")
-		s.fail(TooFast(wait), echoKey(d.Key), "")
+		s.fail(TooFast(wait), wire.Echo(d.Key), "")
 		return
 	}
 	if s.slots == nil {
 		s.slots = make(chan struct{}, postsUnderWay)
 	}
+	bad := s.badFrames()
 	s.slots <- struct{}{} // each is given back: PostFunc answers always
 	s.live.service.PostFunc(s.principal, d, func(m chat.Message, duplicate bool, err error) {
 		if err != nil {
 			e := chat.AsError(err)
 			s.live.metrics.posts(string(e.Code))
-			s.fail(e, echoKey(d.Key), "")
+			if e.Code == chat.CodeBadMessage && !bad.Allow() {
+				s.live.metrics.closed(wire.CloseTooManyBadFrames)
+				s.out.close(wire.CloseTooManyBadFrames)
+			} else {
+				s.fail(e, wire.Echo(d.Key), "")
+			}
 		} else {
 			s.live.metrics.posted(duplicate)
 			s.out.push(&frame{text: wire.AppendAck(nil, d.Key, m.ID)})

@@ -15,9 +15,9 @@ import (
 	"chatapp/chat/internal/wire"
 )
 
-// maxBody bounds the body of a post in bytes: twice a frame's, so that the
-// largest message fits however its JSON is escaped.
-const maxBody = 2 * wire.MaxFrame
+// maxBody bounds the body of a post in bytes. It is a frame's size, which
+// holds every valid message.
+const maxBody = wire.MaxFrame
 
 func (s *Server) getMessages(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()

@@ -25,6 +25,9 @@ func join(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
 // badFrame is how a frame that cannot be read is answered.
 const badFrame = `{"type":"error","code":"bad_frame"}`
 
+// badPost is how a post is answered of which no more than the key can be read.
+const badPost = `{"type":"error","code":"bad_frame","key":"k-1"}`
+
 // draftWith is a post frame with one field changed; value is JSON.
 func draftWith(field, value string) []byte {
 	fields := map[string]string{"key": `"k-1"`, "topic": `"tea"`, "name": `"Ann"`, "email": `"ann@example.org"`, "content": `"hello"`}
@@ -158,17 +161,18 @@ func encoding() []rawCase {
 		{name: "byte order mark", send: text("\ufeff" + `{"type":"subscribe","topics":[]}`), want: []string{badFrame}},
 		{name: "noncharacter", send: draftWith("content", quoted("\uffff")), want: []string{`{"type":"ack","key":"k-1"}`}},
 
-		{name: "NUL, raw", send: invalid("a\x00b"), want: []string{badFrame}},
-		{name: "newline, raw in a string", send: invalid("a\nb"), want: []string{badFrame}},
+		{name: "NUL, raw", send: invalid("a\x00b"), want: []string{badPost}},
+		{name: "newline, raw in a string", send: invalid("a\nb"), want: []string{badPost}},
 		{name: "NUL, escaped, in content", send: draftWith("content", `"a\u0000b"`), want: []string{`{"type":"error","code":"bad_message","message":"content: ","key":"k-1"}`}},
 		{name: "NUL, escaped, in name", send: draftWith("name", `"a\u0000b"`), want: []string{`{"type":"error","code":"bad_message","message":"name: ","key":"k-1"}`}},
 		{name: "NUL, escaped, in topic", send: draftWith("topic", `"a\u0000b"`), want: []string{`{"type":"error","code":"bad_message","message":"topic: ","key":"k-1"}`}},
 		{name: "NUL, escaped, in a topic of hello", fresh: true, send: text(`{"type":"hello","topics":["\u0000"]}`), want: []string{badFrame}},
-		{name: "lone high surrogate", send: draftWith("content", `"\ud800"`), want: []string{badFrame}},
-		{name: "lone low surrogate", send: draftWith("content", `"\udc00"`), want: []string{badFrame}},
+		{name: "lone high surrogate", send: draftWith("content", `"\ud800"`), want: []string{badPost}},
+		{name: "lone low surrogate", send: draftWith("content", `"\udc00"`), want: []string{badPost}},
 		{name: "surrogates in the wrong order", send: draftWith("content", `"\udc00\ud800"`), want: []string{badFrame}},
 		{name: "surrogate pair, escaped", send: draftWith("content", `"\ud83d\ude42"`), want: []string{`{"type":"ack","key":"k-1"}`}},
-		{name: "lone surrogate in an unknown field", send: draftWith("colour", `"\ud800"`), want: []string{badFrame}},
+		{name: "lone surrogate in an unknown field", send: draftWith("colour", `"\ud800"`), want: []string{badPost}},
+		{name: "lone surrogate in history", send: text(`{"type":"history","topic":"\ud800","ref":"r1"}`), want: []string{`{"type":"error","code":"bad_frame","ref":"r1","key":null}`}},
 
 		{name: "unknown field", send: draftWith("colour", `{"red":[1,null,true]}`), want: []string{`{"type":"ack","key":"k-1"}`}},
 		{name: "9,000 levels deep, in an unknown field", send: draftWith("deep", strings.Repeat("[", 9_000)+strings.Repeat("]", 9_000)), want: []string{`{"type":"ack","key":"k-1"}`}},
@@ -315,6 +319,8 @@ func postFields() []rawCase {
 		post("content blank", "content", `" \n\t\u2003"`, refused("content")),
 		post("content of 1", "content", `"x"`, acked),
 		post("content of 4,000", "content", long("🙂", 4000), acked),
+		post("content of 4,000, escaped as Python does", "content", long(`\ud83d\ude42`, 4000), acked),
+		post("content of 4,001, escaped as Python does", "content", long(`\ud83d\ude42`, 4001), refused("content")),
 		post("content of 4,001", "content", long("🙂", 4001), refused("content")),
 		post("content of 4,000 combining characters", "content", long("\u0301", 4000), acked),
 		post("content of lines", "content", `"\na\r\nb\n"`, acked),

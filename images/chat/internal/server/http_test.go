@@ -572,3 +572,30 @@ func TestReadyz(t *testing.T) {
 		ready(503, "draining")
 	})
 }
+
+// TestFrameMetricCountsLiveMessagesOnly: acks, welcomes and histories are no
+// deliveries.
+func TestFrameMetricCountsLiveMessagesOnly(t *testing.T) {
+	p := startPod(t, podOptions{})
+	conn := openRaw(t, p)
+	defer conn.Close()
+	conn.write(text(`{"type":"hello","topics":[]}`))
+	conn.next()
+	conn.write(draftWith("", ""))
+	conn.write(text(`{"type":"history","ref":"r1"}`))
+	for range 2 {
+		conn.next()
+	}
+	if got := bodyOf(t, call(t, "GET", p.url+"/metrics", "")); !strings.Contains(got, "\nchat_message_frames_total 0\n") {
+		t.Error("frames without live messages are counted")
+	}
+	conn.write(text(`{"type":"subscribe","topics":["tea"]}`))
+	conn.next()
+	conn.write(draftWith("key", `"k-2"`))
+	for range 2 {
+		conn.next()
+	}
+	if got := bodyOf(t, call(t, "GET", p.url+"/metrics", "")); !strings.Contains(got, "\nchat_message_frames_total 1\n") {
+		t.Error("the frame with a live message is not counted once")
+	}
+}

@@ -26,7 +26,7 @@ const (
 	opPong       = 0xa
 	maskedBit    = 0x80
 	maxControl   = 125
-	maxClientMsg = 32 << 10
+	maxClientMsg = 64 << 10
 )
 
 // mask is the key of all masked frames; its bytes differ, so that a server

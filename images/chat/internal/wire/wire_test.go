@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,20 +42,53 @@ func TestClientFrames(t *testing.T) {
 	}
 }
 
-func TestDecodeKeepsWhatMatchesAnswerToQuestion(t *testing.T) {
+func TestErrorsKeepWhatMatchesThemToTheFrame(t *testing.T) {
 	for frame, want := range map[string]Unreadable{
-		`{"type":"post","key":"k1","content":5}`:            {Key: "k1"},
-		`{"type":"post","key":"k 1","content":5}`:           {},
-		`{"type":"history","ref":"r1","limit":"x"}`:         {Ref: "r1"},
-		`{"type":"history","ref":"r1","limit":0}`:           {Ref: "r1"},
-		`{"type":"history","ref":"r1","topic":"\u0000"}`:    {Ref: "r1"},
-		`{"type":"history","ref":"r1","before":"tomorrow"}`: {Ref: "r1"},
-		`{"type":"history","ref":5,"before":"tomorrow"}`:    {},
+		`{"type":"post","key":"k1","content":5}`:                                   {Key: "k1"},
+		`{"type":"post","key":"k 1","content":5}`:                                  {Key: "k 1"},
+		`{"type":"post","content":"\ud800","key":"k1"}`:                            {Key: "k1"},
+		`{"type":"post","name":"\ud83d","key":"k1","content":"\ude00"}`:            {Key: "k1"},
+		`{"type":"post","content":"a` + "\n" + `b","key":"k1"}`:                    {Key: "k1"},
+		`{"type":"post","content":"\x41","key":"k1"}`:                              {Key: "k1"},
+		`{"type":"post","content":nonsense,"key":"k1"}`:                            {Key: "k1"},
+		`{"type":"post","content":[{"key":"inner"},"]"],"key":"k1",}`:              {Key: "k1"},
+		`{"type":"post","key":"k1","content":"cut sho`:                             {Key: "k1"},
+		`{"type":"post","key":"k1"}{"type":"post","key":"k2"}`:                     {Key: "k1"},
+		`{"type":"post","key":"k1","key":"k2"}`:                                    {Key: "k1"},
+		`{"type":"post","\u006bey":"\u006b1","content":5}`:                         {Key: "k1"},
+		`{"key" : "k1" , "type":"shout"}`:                                          {Key: "k1"},
+		`{"key":"k1"}`:                                                             {Key: "k1"},
+		`{"type":"post","key":"k\ud800","content":5}`:                              {},
+		`{"type":"post","key":5,"content":5}`:                                      {},
+		`{"type":"post","key":{"key":"k1"},"content":5}`:                           {},
+		`{"type":"post","name":"\"key\":\"k1\"","content":5}`:                      {},
+		`{"type":"post","name":"key","key2":"k1","content":5}`:                     {},
+		`{"type":"post","key":"` + strings.Repeat("k", 257) + `","content":5}`:     {},
+		`[{"type":"post","key":"k1"}]`:                                             {},
+		`"key":"k1"`:                                                               {},
+		``:                                                                         {},
+		`{`:                                                                        {},
+		`{"key"`:                                                                   {},
+		`{"key":`:                                                                  {},
+		`{"key":"k1`:                                                               {},
+		`{"key":"k1\`:                                                              {},
+		`{"type":"history","ref":"r1","limit":"x"}`:                                {Ref: "r1"},
+		`{"type":"history","ref":"r1","limit":0}`:                                  {Ref: "r1"},
+		`{"type":"history","ref":"r1","topic":"\u0000"}`:                           {Ref: "r1"},
+		`{"type":"history","ref":"r1","topic":"*"}`:                                {Ref: "r1"},
+		`{"type":"history","ref":"r1","before":"tomorrow"}`:                        {Ref: "r1"},
+		`{"type":"history","before":"\udfff","ref":"r1"}`:                          {Ref: "r1"},
+		`{"type":"history","ref":"` + strings.Repeat("r", 65) + `"}`:               {Ref: strings.Repeat("r", 65)},
+		`{"type":"history","ref":5,"before":"tomorrow"}`:                           {},
+		`{"type":"history","ref":"r1","ref":"` + strings.Repeat("\u00e9", 2) + `"`: {Ref: "r1"},
 	} {
 		_, bad := Decode([]byte(frame))
 		if bad == nil || bad.Key != want.Key || bad.Ref != want.Ref {
 			t.Errorf("%s: got %+v; want key %q, ref %q", frame, bad, want.Key, want.Ref)
 		}
+	}
+	if _, bad := DecodeDraft([]byte(`{"content":"\ud800","key":"k1"}`)); bad == nil || bad.Key != "k1" {
+		t.Errorf("the body of an HTTP post: %+v; want key k1", bad)
 	}
 }
 

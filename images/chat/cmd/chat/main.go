@@ -102,9 +102,15 @@ func run(ctx context.Context, c config, out io.Writer, logger *slog.Logger) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	store = measured.New(store, registry)
-	service := chat.NewService(store, c.appendTimeout)
-	defer service.Close()
+	service := chat.NewService(measured.NewLog(store, registry), chat.Options{
+		AppendTimeout: c.appendTimeout, SteppedOver: measured.NewUnknown(registry, logger).SteppedOver,
+	})
+	service.Start()
+	defer func() {
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWait)
+		defer cancel()
+		err = errors.Join(err, service.Close(bounded))
+	}()
 	metrics := live.NewMetrics(registry)
 	c.sessions.Name, c.sessions.Origins = c.name, c.origins
 	sessions := live.New(c.sessions, service, store, metrics, logger)
@@ -161,8 +167,14 @@ func run(ctx context.Context, c config, out io.Writer, logger *slog.Logger) (err
 	return nil
 }
 
-// openStore opens the log that the settings name, and says which it is.
-func openStore(c config, logger *slog.Logger) (chat.Store, string, error) {
+// store is what keeps the log, and presence beside it.
+type store interface {
+	chat.Log
+	chat.Presence
+}
+
+// openStore opens the store that the settings name, and says which it is.
+func openStore(c config, logger *slog.Logger) (store, string, error) {
 	if c.redisURL == "" {
 		store, err := localstore.Open(localstore.Options{Dir: c.data, Retention: c.retention, Logger: logger.With("component", "localstore")})
 		if err != nil {

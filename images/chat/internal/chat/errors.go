@@ -58,3 +58,9 @@ func Unavailable(cause error) *Error {
 }
 
 func badMessage(text string) *Error { return &Error{Code: CodeBadMessage, Message: text} }
+
+// noTopic is the answer about a topic that the caller does not see: in the
+// same words whether or not it exists.
+func noTopic() *Error {
+	return &Error{Code: CodeNotFound, Message: "topic: there is none of this name"}
+}

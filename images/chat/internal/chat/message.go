@@ -1,6 +1,6 @@
 // Package chat holds the language and the rules of the chat: what a message
-// is, what makes one acceptable, what a log must promise (Store), and the use
-// cases over it (Service). It imports no other room of the house and knows
+// is, what makes one acceptable, what a log must promise (Log), and the use cases
+// over it (Service). It imports no other room of the house and knows
 // neither HTTP, nor logging, nor the wall clock: time comes from the log.
 package chat
 

@@ -89,19 +89,3 @@ func TestCleanMakesLinesOfTopicAndName(t *testing.T) {
 		t.Errorf("got %q, %q, %v", got.Topic, got.Name, err)
 	}
 }
-
-func FuzzRecord(f *testing.F) {
-	f.Add(string(AppendRecord(nil, draft())))
-	f.Add("m\x01")
-	f.Add("m\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")
-	f.Fuzz(func(t *testing.T, record string) {
-		d, err := ParseRecord("tea", record)
-		if err != nil {
-			return
-		}
-		again, err := ParseRecord("tea", string(AppendRecord(nil, d)))
-		if err != nil || again != d {
-			t.Errorf("%+v is read back as %+v, %v", d, again, err)
-		}
-	})
-}

@@ -1,45 +1,77 @@
 package chat
 
-import (
-	"encoding/binary"
-	"errors"
-)
+import "encoding/binary"
 
-// A record is how a store keeps one event of the log: a kind, then the
-// message's fields, each as uvarint length and bytes. Fields that a later
-// version adds come last, so that an older reader may ignore them.
+// A record is how a store keeps one event of the log: a byte, the kind; then
+// fields, each as uvarint length and bytes. All kinds have this form. Fields
+// that a later version adds come last, and an older reader ignores them.
 //
-// So far the only kind of event is a message.
-const recordMessage = 'm'
+// A message has the fields key, name, email, content.
 
-// AppendRecord appends the record of a message; its topic and place are the
+// AppendRecord appends the record of an event; its topic and its place are the
 // store's to keep.
-func AppendRecord(b []byte, d Draft) []byte {
-	b = append(b, recordMessage)
-	for _, field := range [...]string{d.Key, d.Name, d.Email, d.Content} {
+func (e Event) AppendRecord(b []byte) []byte {
+	b = append(b, byte(e.Kind))
+	for _, field := range [...]string{e.Draft.Key, e.Draft.Name, e.Draft.Email, e.Draft.Content} {
 		b = binary.AppendUvarint(b, uint64(len(field)))
 		b = append(b, field...)
 	}
 	return b
 }
 
-var errRecord = errors.New("not a record of the message log: the data is damaged, or of a later version")
-
-// ParseRecord reads a record of the given topic.
-func ParseRecord(topic, record string) (Draft, error) {
-	if record == "" || record[0] != recordMessage {
-		return Draft{}, errRecord
+// ParseRecord makes an event of what a store has at a position. It never
+// fails: what cannot be read is an event of KindDamaged, and what a later
+// version has written has a kind that is not Known. The strings of the event
+// are parts of record.
+func ParseRecord(at ID, topic, record string) Event {
+	if record == "" || Kind(record[0]) == KindDamaged {
+		return Damaged(at, topic)
 	}
-	d := Draft{Topic: topic}
+	e := Event{ID: at, Kind: Kind(record[0]), Draft: Draft{Topic: topic}}
+	if !e.Kind.Known() {
+		return e
+	}
 	rest := record[1:]
-	for _, field := range [...]*string{&d.Key, &d.Name, &d.Email, &d.Content} {
-		n, used := uvarint(rest)
-		if used <= 0 || n > uint64(len(rest)-used) {
-			return Draft{}, errRecord
+	for _, field := range [...]*string{&e.Draft.Key, &e.Draft.Name, &e.Draft.Email, &e.Draft.Content} {
+		var ok bool
+		if *field, rest, ok = cutField(rest); !ok {
+			return Damaged(at, topic)
 		}
-		*field, rest = rest[used:used+int(n)], rest[used+int(n):]
 	}
-	return d, nil
+	return e
+}
+
+// Damaged is the event of a position where nothing can be read; topic is ""
+// where not even that is known.
+func Damaged(at ID, topic string) Event {
+	return Event{ID: at, Kind: KindDamaged, Draft: Draft{Topic: topic}}
+}
+
+// RecordSize is the Size of the event in a record, of whatever kind: an older
+// version takes off for it what a later one has added. Of a damaged record it
+// is about right.
+func RecordSize(topic, record string) int {
+	size := len(topic)
+	if record == "" {
+		return size
+	}
+	for rest := record[1:]; rest != ""; {
+		field, after, ok := cutField(rest)
+		if !ok {
+			return size + len(rest)
+		}
+		size, rest = size+len(field), after
+	}
+	return size
+}
+
+// cutField takes the first field off.
+func cutField(s string) (field, rest string, ok bool) {
+	n, used := uvarint(s)
+	if used <= 0 || n > uint64(len(s)-used) {
+		return "", "", false
+	}
+	return s[used : used+int(n)], s[used+int(n):], true
 }
 
 // uvarint is binary.Uvarint on a string, sparing the copy.

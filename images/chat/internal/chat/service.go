@@ -4,52 +4,107 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
 )
 
-// Service is the use cases of the chat over a Store: check what people hand
-// in, group what they post at the same moment into one append, read back.
-// It is safe for use by many goroutines. Close ends its goroutines.
+// Service is the use cases of the chat, and the only road to the log: it
+// checks what people hand in, groups what they post at the same moment into
+// one append, reads back what they may see, and feeds the live side.
+//
+// A call for a person takes the Principal. The calls that take none (Follow,
+// Recent, State) are for the server itself: what they give is shown to nobody
+// but through a Sight.
+//
+// It is safe for use by many goroutines. Start starts its own, one for each
+// partition; Close ends and joins them.
 type Service struct {
-	store   Store
+	log     Log
+	options Options
 	writers []*writer
-	wg      sync.WaitGroup
+	running sync.WaitGroup
+	ctx     context.Context // of the appends; ends when Close has run out of time
 	cancel  context.CancelCauseFunc
+}
+
+// Options of a Service.
+type Options struct {
+	// AppendTimeout bounds each append; a batch that takes longer is answered
+	// CodeUnavailable.
+	AppendTimeout time.Duration
+	// SteppedOver is told of each event that a reader steps over, because it
+	// is damaged or of a kind that is not Known. It is called from many
+	// goroutines, again when the event is read again, and must not block.
+	// Nil: nobody is told.
+	SteppedOver func(Event)
 }
 
 // MaxHistory is the most messages that one call of History gives.
 const MaxHistory = 200
 
-// NewService starts one writer goroutine for each partition of store.
-// appendTimeout bounds each append; a batch that takes longer is answered
-// CodeUnavailable. The store stays the caller's to close, after Close.
-func NewService(store Store, appendTimeout time.Duration) *Service {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	s := &Service{store: store, cancel: cancel}
-	for part := range store.Partitions() {
-		w := newWriter(store, part, appendTimeout)
-		s.writers = append(s.writers, w)
-		s.wg.Go(func() { w.run(ctx) })
+// NewService gives a service that has not been started. The log stays the
+// caller's to close, after Close.
+func NewService(log Log, o Options) *Service {
+	s := &Service{log: log, options: o}
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	for part := range log.Partitions() {
+		s.writers = append(s.writers, newWriter(log, part, o.AppendTimeout))
 	}
 	return s
 }
 
+// Start starts the writers, once. What was posted before waits until then.
+func (s *Service) Start() {
+	for _, w := range s.writers {
+		s.running.Go(func() { w.run(s.ctx) })
+	}
+}
+
 var errClosed = errors.New("the server is closing")
 
-// Close answers everything still waiting, then ends the writers. Posts after
-// it, or racing it, are answered CodeUnavailable.
-func (s *Service) Close() {
+// closeGrace is how long appends may take to notice that Close gives them up.
+const closeGrace = time.Second
+
+// Close answers everything still waiting, then ends the writers. When ctx ends
+// first, the appends under way are given up, and what waits is answered
+// CodeUnavailable. Posts after Close, or racing it, are answered
+// CodeUnavailable. An error says that a log did not give up an append within
+// closeGrace; its goroutine ends with the log's Close. Close may be called
+// again.
+func (s *Service) Close(ctx context.Context) error {
 	for _, w := range s.writers {
 		w.close()
 	}
-	s.wg.Wait()
+	ended := make(chan struct{})
+	go func() { s.running.Wait(); close(ended) }()
+	select {
+	case <-ended:
+		s.cancel(errClosed)
+		for _, w := range s.writers {
+			w.refuse() // where nobody has called Start
+		}
+		return nil
+	case <-ctx.Done():
+	}
 	s.cancel(errClosed)
+	grace := time.NewTimer(closeGrace)
+	defer grace.Stop()
+	select {
+	case <-ended:
+		return nil
+	case <-grace.C:
+		return fmt.Errorf("end the appends: the log does not give up: %w", context.Cause(ctx))
+	}
 }
 
+// Partitions is how many partitions the log has.
+func (s *Service) Partitions() int { return len(s.writers) }
+
 // Post appends what sender hands in and returns once it is durable. Invalid
-// drafts give CodeBadMessage; a log that cannot be reached CodeUnavailable.
+// drafts give CodeBadMessage, topics that sender does not see CodeNotFound; a
+// log that cannot be reached CodeUnavailable.
 func (s *Service) Post(ctx context.Context, sender Principal, d Draft) (Message, bool, error) {
 	type outcome struct {
 		msg       Message
@@ -64,7 +119,7 @@ func (s *Service) Post(ctx context.Context, sender Principal, d Draft) (Message,
 			return Message{}, false, o.err
 		}
 		if o.duplicate {
-			return s.original(ctx, o.msg), true, nil
+			return s.original(ctx, sender, o.msg), true, nil
 		}
 		return o.msg, false, nil
 	case <-ctx.Done():
@@ -76,8 +131,11 @@ func (s *Service) Post(ctx context.Context, sender Principal, d Draft) (Message,
 // PostFunc returns (a bad draft, a full queue) or from the writer's goroutine,
 // so it must not block. A session's posts get their answers in order. For a
 // duplicate, only the ID of the message given to done is the original's.
-func (s *Service) PostFunc(_ Principal, d Draft, done func(msg Message, duplicate bool, err error)) {
+func (s *Service) PostFunc(sender Principal, d Draft, done func(msg Message, duplicate bool, err error)) {
 	d, err := d.Clean()
+	if err == nil && !s.Sight(sender).Sees(d.Topic) {
+		err = noTopic()
+	}
 	if err != nil {
 		done(Message{}, false, err)
 		return
@@ -87,12 +145,12 @@ func (s *Service) PostFunc(_ Principal, d Draft, done func(msg Message, duplicat
 
 // original reads the message that a repeated key names. If it is no longer
 // there, the repeated draft under the original's id is the best answer left.
-func (s *Service) original(ctx context.Context, m Message) Message {
-	found, err := s.store.Before(ctx, int(m.ID.Part), "", m.ID.Next(), 1)
-	if err != nil || len(found) == 0 || found[0].ID != m.ID {
+func (s *Service) original(ctx context.Context, sender Principal, m Message) Message {
+	found, err := s.log.Before(ctx, int(m.ID.Part), "", m.ID.Next(), 1)
+	if err != nil || len(found) == 0 || found[0].ID != m.ID || !found[0].Kind.Known() || !s.Sight(sender).Sees(found[0].Draft.Topic) {
 		return m
 	}
-	return found[0]
+	return found[0].Message()
 }
 
 // Page is a stretch of history, oldest first.
@@ -104,7 +162,7 @@ type Page struct {
 // History gives the limit messages of the topics just before an ID (the zero
 // ID: the latest), ordered by time, then id. limit is cut to 1..MaxHistory.
 func (s *Service) History(ctx context.Context, who Principal, topics TopicSet, before ID, limit int) (Page, error) {
-	bounds := make([]Pos, s.store.Partitions())
+	bounds := make([]Pos, s.Partitions())
 	for part := range bounds {
 		switch {
 		case before == (ID{}):
@@ -120,11 +178,15 @@ func (s *Service) History(ctx context.Context, who Principal, topics TopicSet, b
 
 // HistoryBefore gives the last limit messages whose position is before their
 // partition's bound, ordered by time, then id.
-func (s *Service) HistoryBefore(ctx context.Context, _ Principal, topics TopicSet, bounds []Pos, limit int) (Page, error) {
+func (s *Service) HistoryBefore(ctx context.Context, who Principal, topics TopicSet, bounds []Pos, limit int) (Page, error) {
+	sight := s.Sight(who)
 	var all []Message
 	for part, bound := range bounds {
 		for _, topic := range topics.inPartition(part, len(bounds)) {
-			found, err := s.store.Before(ctx, part, topic, bound, limit+1)
+			if topic != "" && !sight.Sees(topic) {
+				continue
+			}
+			found, err := s.before(ctx, sight, part, topic, bound, limit+1)
 			if err != nil {
 				return Page{}, Unavailable(err)
 			}
@@ -135,18 +197,117 @@ func (s *Service) HistoryBefore(ctx context.Context, _ Principal, topics TopicSe
 	return Page{Messages: all[max(0, len(all)-limit):], More: len(all) > limit}, nil
 }
 
-// Topics lists every public topic, the most recently used first.
-func (s *Service) Topics(ctx context.Context, _ Principal) ([]TopicInfo, error) {
+// before gives the last limit messages of a partition before a bound, in any
+// order. It reads on where it has stepped over events.
+func (s *Service) before(ctx context.Context, sight Sight, part int, topic string, bound Pos, limit int) ([]Message, error) {
+	var all []Message
+	for {
+		asked := limit - len(all)
+		events, err := s.log.Before(ctx, part, topic, bound, asked)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range s.known(events) {
+			if sight.Sees(e.Draft.Topic) {
+				all = append(all, e.Message())
+			}
+		}
+		if len(events) < asked || len(all) == limit {
+			return all, nil
+		}
+		bound = events[0].ID.Pos
+	}
+}
+
+// known takes out, in place, what a reader steps over.
+func (s *Service) known(events []Event) []Event {
+	return slices.DeleteFunc(events, func(e Event) bool {
+		if e.Kind.Known() {
+			return false
+		}
+		if s.options.SteppedOver != nil {
+			s.options.SteppedOver(e)
+		}
+		return true
+	})
+}
+
+// ErrOvertaken says that retention has removed events that a reader had still
+// to read.
+var ErrOvertaken = errors.New("retention has removed what was to be read next")
+
+// Since gives about max messages of the topics in one partition that come
+// after a position, oldest first, and the position that they reach to. It is
+// for whoever must miss nothing: when retention may have removed some of them,
+// the error is ErrOvertaken.
+func (s *Service) Since(ctx context.Context, who Principal, topics TopicSet, part int, after Pos, max int) ([]Message, Pos, error) {
+	batch, err := s.Follow(ctx, part, after, max, 0)
+	if err != nil {
+		return nil, after, Unavailable(err)
+	}
+	state, err := s.State(ctx, part) // after reading: retention does not wait
+	if err != nil {
+		return nil, after, Unavailable(err)
+	}
+	if after.Compare(state.Floor) < 0 {
+		return nil, after, ErrOvertaken
+	}
+	sight := s.Sight(who)
+	var found []Message
+	for _, e := range batch.Events {
+		if topics.Has(e.Draft.Topic) && sight.Sees(e.Draft.Topic) {
+			found = append(found, e.Message())
+		}
+	}
+	return found, batch.Through, nil
+}
+
+// Topics lists every topic that who sees, the most recently used first.
+func (s *Service) Topics(ctx context.Context, who Principal) ([]TopicInfo, error) {
+	sight := s.Sight(who)
 	var all []TopicInfo
-	for part := range s.store.Partitions() {
-		found, err := s.store.Topics(ctx, part)
+	for part := range s.Partitions() {
+		found, err := s.log.Topics(ctx, part)
 		if err != nil {
 			return nil, Unavailable(err)
 		}
-		all = append(all, found...)
+		for _, info := range found {
+			if sight.Sees(info.Topic) {
+				all = append(all, info)
+			}
+		}
 	}
 	slices.SortFunc(all, func(a, b TopicInfo) int {
 		return cmp.Or(b.Last.Compare(a.Last), cmp.Compare(a.Topic, b.Topic))
 	})
 	return all, nil
 }
+
+// Follow is Log.Read without the events that this version steps over: all of
+// those in Events are Known. The server's tails follow each partition so.
+func (s *Service) Follow(ctx context.Context, part int, after Pos, max int, wait time.Duration) (Batch, error) {
+	batch, err := s.log.Read(ctx, part, after, max, wait)
+	batch.Events = s.known(batch.Events)
+	return batch, err
+}
+
+// Recent gives the end of a partition that is in this state: about max events
+// at the most, all of them Known, and none is missing after Batch.After.
+func (s *Service) Recent(ctx context.Context, part int, state State, max int) (Batch, error) {
+	events, err := s.log.Before(ctx, part, "", state.Head.Next(), max)
+	if err != nil {
+		return Batch{}, err
+	}
+	batch := Batch{After: state.Floor, Events: events, Through: state.Floor}
+	if len(events) > 0 {
+		batch.Through = events[len(events)-1].ID.Pos
+	}
+	if len(events) == max { // there may be older ones, before the first
+		batch.After, batch.Events = events[0].ID.Pos, events[1:]
+	}
+	batch.Events = s.known(batch.Events)
+	return batch, nil
+}
+
+// State is Log.State.
+func (s *Service) State(ctx context.Context, part int) (State, error) { return s.log.State(ctx, part) }

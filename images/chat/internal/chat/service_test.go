@@ -18,13 +18,26 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var errAway = errors.New("the log is away")
 
+func started(log Log) *Service {
+	s := NewService(log, Options{AppendTimeout: testTimeout})
+	s.Start()
+	return s
+}
+
+func closeIt(t *testing.T, s *Service) {
+	t.Helper()
+	if err := s.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
 // service runs a test in a synctest bubble with a Service over a fake store.
-func service(t *testing.T, parts int, test func(t *testing.T, s *Service, store *fakeStore)) {
+func service(t *testing.T, parts int, test func(t *testing.T, s *Service, store *fakeLog)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		store := newFakeStore(parts)
-		s := NewService(store, testTimeout)
-		defer s.Close()
+		store := newFakeLog(parts)
+		s := started(store)
+		defer closeIt(t, s)
 		test(t, s, store)
 	})
 }
@@ -36,7 +49,7 @@ func keyed(key string) Draft {
 }
 
 func TestPost(t *testing.T) {
-	service(t, 3, func(t *testing.T, s *Service, store *fakeStore) {
+	service(t, 3, func(t *testing.T, s *Service, store *fakeLog) {
 		d := draft()
 		d.Name, d.Topic = " Ann ", DefaultTopic
 		m, duplicate, err := s.Post(t.Context(), Guest, d)
@@ -60,9 +73,9 @@ func TestPost(t *testing.T) {
 }
 
 func TestPostsThatComeTogetherAreAppendedTogether(t *testing.T) {
-	service(t, 1, func(t *testing.T, s *Service, store *fakeStore) {
+	service(t, 1, func(t *testing.T, s *Service, store *fakeLog) {
 		open := make(chan struct{})
-		store.gate = func(context.Context, int, []Draft) error { <-open; return nil }
+		store.gate = func(context.Context, int, []Event) error { <-open; return nil }
 		var answered []string
 		post := func(key string) {
 			s.PostFunc(Guest, keyed(key), func(m Message, _ bool, err error) {
@@ -97,9 +110,9 @@ func TestPostsThatComeTogetherAreAppendedTogether(t *testing.T) {
 }
 
 func TestBatchesAreBoundedInBytes(t *testing.T) {
-	service(t, 1, func(t *testing.T, s *Service, store *fakeStore) {
+	service(t, 1, func(t *testing.T, s *Service, store *fakeLog) {
 		open := make(chan struct{})
-		store.gate = func(context.Context, int, []Draft) error { <-open; return nil }
+		store.gate = func(context.Context, int, []Event) error { <-open; return nil }
 		answers := 0
 		for i := range 201 {
 			d := keyed(fmt.Sprint("k", i))
@@ -118,8 +131,8 @@ func TestBatchesAreBoundedInBytes(t *testing.T) {
 		synctest.Wait()
 		for i, b := range store.batches {
 			size := 0
-			for _, d := range b {
-				size += d.Size()
+			for _, e := range b {
+				size += e.Size()
 			}
 			if size > maxBatchBytes {
 				t.Errorf("batch %d has %d bytes; want at most %d", i, size, maxBatchBytes)
@@ -132,9 +145,9 @@ func TestBatchesAreBoundedInBytes(t *testing.T) {
 }
 
 func TestFullQueue(t *testing.T) {
-	service(t, 1, func(t *testing.T, s *Service, store *fakeStore) {
+	service(t, 1, func(t *testing.T, s *Service, store *fakeLog) {
 		open := make(chan struct{})
-		store.gate = func(context.Context, int, []Draft) error { <-open; return nil }
+		store.gate = func(context.Context, int, []Event) error { <-open; return nil }
 		stored, refused := 0, 0
 		for i := range 3000 {
 			d := keyed(fmt.Sprint("k", i))
@@ -162,13 +175,13 @@ func TestFullQueue(t *testing.T) {
 }
 
 func TestAppendThatFailsOrHangs(t *testing.T) {
-	service(t, 1, func(t *testing.T, s *Service, store *fakeStore) {
-		store.gate = func(context.Context, int, []Draft) error { return errAway }
+	service(t, 1, func(t *testing.T, s *Service, store *fakeLog) {
+		store.gate = func(context.Context, int, []Event) error { return errAway }
 		_, _, err := s.Post(t.Context(), Guest, keyed("k"))
 		if e := AsError(err); e.Code != CodeUnavailable || !errors.Is(err, errAway) || e.RetryAfter != time.Second {
 			t.Errorf("%v; want unavailable because the log is away", err)
 		}
-		store.gate = func(ctx context.Context, _ int, _ []Draft) error { <-ctx.Done(); return ctx.Err() }
+		store.gate = func(ctx context.Context, _ int, _ []Event) error { <-ctx.Done(); return ctx.Err() }
 		began := time.Now()
 		if _, _, err := s.Post(t.Context(), Guest, keyed("k")); AsError(err).Code != CodeUnavailable || time.Since(began) != testTimeout {
 			t.Errorf("%v after %v; want unavailable after %v", err, time.Since(began), testTimeout)
@@ -191,9 +204,9 @@ func TestAppendThatFailsOrHangs(t *testing.T) {
 
 func TestCloseAnswersWhatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := newFakeStore(4)
-		store.gate = func(context.Context, int, []Draft) error { time.Sleep(time.Second); return nil }
-		s := NewService(store, testTimeout)
+		store := newFakeLog(4)
+		store.gate = func(context.Context, int, []Event) error { time.Sleep(time.Second); return nil }
+		s := started(store)
 		answers := 0
 		for i := range 100 {
 			d := keyed(fmt.Sprint("k", i))
@@ -207,14 +220,14 @@ func TestCloseAnswersWhatWaits(t *testing.T) {
 				store.mu.Unlock()
 			})
 		}
-		s.Close()
+		closeIt(t, s)
 		if answers != 100 {
 			t.Errorf("%d of 100 answered before Close returned", answers)
 		}
 		if _, _, err := s.Post(t.Context(), Guest, keyed("late")); AsError(err).Code != CodeUnavailable {
 			t.Errorf("a post after Close: %v", err)
 		}
-		s.Close() // again, harmlessly
+		closeIt(t, s) // again, harmlessly
 	})
 }
 
@@ -222,7 +235,7 @@ func TestCloseAnswersWhatWaits(t *testing.T) {
 // everything, for every message as the bound.
 func TestHistory(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	store := newFakeStore(4)
+	store := newFakeLog(4)
 	var all []Message
 	for i := range 120 {
 		// Several partitions have messages at the same position.
@@ -232,15 +245,15 @@ func TestHistory(t *testing.T) {
 		if n := len(all); n > 0 && all[n-1].ID.Part != m.ID.Part && rng.IntN(2) == 0 {
 			m.ID.Pos = all[n-1].ID.Pos
 		}
-		if part := store.messages[part]; len(part) > 0 && part[len(part)-1].ID.Pos == m.ID.Pos {
+		if part := store.events[part]; len(part) > 0 && part[len(part)-1].ID.Pos == m.ID.Pos {
 			continue
 		}
-		store.messages[part] = append(store.messages[part], m)
+		store.events[part] = append(store.events[part], Event{ID: m.ID, Kind: KindMessage, Draft: m.Draft})
 		all = append(all, m)
 	}
 	slices.SortFunc(all, func(a, b Message) int { return strings.Compare(a.ID.String(), b.ID.String()) })
-	s := NewService(store, testTimeout)
-	defer s.Close()
+	s := started(store)
+	defer closeIt(t, s)
 	for _, topics := range []TopicSet{AllTopics, {}, {Names: []string{"topic3"}}, {Names: []string{"topic0", "topic1", "topic5"}}} {
 		var mine []Message
 		for _, m := range all {
@@ -280,7 +293,7 @@ func TestHistory(t *testing.T) {
 }
 
 func TestTopics(t *testing.T) {
-	service(t, 3, func(t *testing.T, s *Service, _ *fakeStore) {
+	service(t, 3, func(t *testing.T, s *Service, _ *fakeLog) {
 		for i, topic := range []string{"tea", "cake", "jam", "tea"} {
 			d := keyed(fmt.Sprint("k", i))
 			d.Topic = topic

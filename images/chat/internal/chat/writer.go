@@ -10,7 +10,7 @@ import (
 // is under way goes together into the next one. When idle it adds no wait: a
 // lone post is appended at once. Answers come in the order of arrival.
 type writer struct {
-	store   Store
+	log     Log
 	part    int
 	timeout time.Duration
 
@@ -34,8 +34,8 @@ const (
 	maxBatchBytes = 1 << 20
 )
 
-func newWriter(store Store, part int, timeout time.Duration) *writer {
-	return &writer{store: store, part: part, timeout: timeout, wake: make(chan struct{}, 1)}
+func newWriter(log Log, part int, timeout time.Duration) *writer {
+	return &writer{log: log, part: part, timeout: timeout, wake: make(chan struct{}, 1)}
 }
 
 func (w *writer) add(p pending) {
@@ -97,14 +97,29 @@ func (w *writer) take() (batch []pending, closed bool) {
 	return batch, w.closed
 }
 
+// refuse answers what is still in the queue.
+func (w *writer) refuse() {
+	for batch, _ := w.take(); len(batch) > 0; batch, _ = w.take() {
+		answer(batch, nil, errClosed)
+	}
+}
+
 func (w *writer) append(ctx context.Context, batch []pending) {
+	if ctx.Err() != nil {
+		answer(batch, nil, context.Cause(ctx))
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
-	drafts := make([]Draft, len(batch))
+	events := make([]Event, len(batch))
 	for i, p := range batch {
-		drafts[i] = p.draft
+		events[i] = NewEvent(p.draft)
 	}
-	results, err := w.store.Append(ctx, w.part, drafts)
+	results, err := w.log.Append(ctx, w.part, events)
+	answer(batch, results, err)
+}
+
+func answer(batch []pending, results []Appended, err error) {
 	for i, p := range batch {
 		if err != nil {
 			p.done(Message{}, false, Unavailable(err))

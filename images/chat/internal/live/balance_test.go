@@ -32,10 +32,10 @@ func TestSurplus(t *testing.T) {
 }
 
 // others speaks for another server until the test's bubble ends.
-func others(ctx context.Context, store chat.Store, server string, people int, open bool) {
+func others(ctx context.Context, store storeOf, server string, people int, open bool) {
 	go func() {
 		for {
-			_, _ = store.Presence(ctx, server, crowdOf(people, open))
+			_, _ = store.Tell(ctx, server, chat.Here{People: people, Open: open})
 			if !pause(ctx, chat.PresencePeriod) {
 				return
 			}
@@ -128,11 +128,4 @@ func TestNobodyMovesWhileLeaving(t *testing.T) {
 		}
 		<-drained
 	})
-}
-
-func TestCrowd(t *testing.T) {
-	people, servers := crowdIn(crowdOf(7, true) + crowdOf(0, true) + crowdOf(5, false))
-	if people != 12 || servers != 2 {
-		t.Errorf("%d people on %d servers", people, servers)
-	}
 }

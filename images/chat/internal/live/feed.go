@@ -15,11 +15,11 @@ import (
 // where the hub's window ends, one watches whether it is still the same log.
 // After any error it reads on from the same position, so nothing is skipped.
 type feed struct {
-	store  chat.Store
-	hub    *hub
-	logger *slog.Logger
-	pace   time.Duration // least time between two reads that found something
-	onLost func()        // called when the log is no longer the one the hub has shown
+	service *chat.Service
+	hub     *hub
+	logger  *slog.Logger
+	pace    time.Duration // least time between two reads that found something
+	onLost  func()        // called when the log is no longer the one the hub has shown
 
 	metrics *Metrics
 	syncing flight
@@ -91,22 +91,22 @@ func (f *feed) fill(ctx context.Context) (epoch uint64, err error) {
 	}
 	each := max(1, preload/len(states))
 	var (
-		latest []chat.Message
-		start  = make([]chat.Pos, len(states))
+		latest  []chat.Message
+		start   = make([]chat.Pos, len(states))
+		through = make([]chat.Pos, len(states))
 	)
 	for part, state := range states {
-		found, err := f.store.Before(ctx, part, "", state.Head.Next(), each)
+		batch, err := f.service.Recent(ctx, part, state, each)
 		if err != nil {
 			return 0, fmt.Errorf("read the latest messages: %w", err)
 		}
-		start[part] = state.Floor
-		if len(found) == each { // there are older ones: the window begins after the first found
-			start[part] = found[0].ID.Pos
-			found = found[1:]
-		}
-		latest = append(latest, found...)
+		start[part], through[part] = batch.After, batch.Through
+		latest = append(latest, messagesOf(batch.Events)...)
 	}
 	f.hub.reset(epoch, start, latest)
+	for part, pos := range through {
+		f.hub.pass(part, pos)
+	}
 	f.mu.Lock()
 	f.ready = true
 	f.mu.Unlock()
@@ -116,7 +116,7 @@ func (f *feed) fill(ctx context.Context) (epoch uint64, err error) {
 // tail hands each message after from to the hub, in order.
 func (f *feed) tail(ctx context.Context, part int, from chat.Pos) {
 	for ctx.Err() == nil {
-		messages, err := f.store.Read(ctx, part, from, tailMax, tailWait)
+		batch, err := f.service.Follow(ctx, part, from, tailMax, tailWait)
 		if err != nil {
 			if ctx.Err() == nil {
 				f.metrics.tailErrors.Inc()
@@ -124,16 +124,28 @@ func (f *feed) tail(ctx context.Context, part int, from chat.Pos) {
 			}
 			continue
 		}
-		if len(messages) == 0 {
+		if batch.Through == from {
 			continue
 		}
-		from = messages[len(messages)-1].ID.Pos
-		f.metrics.tailLag.Observe(max(0, time.Since(from.Time()).Seconds()))
-		f.hub.publish(messages)
+		from = batch.Through
+		if len(batch.Events) > 0 {
+			f.metrics.tailLag.Observe(max(0, time.Since(from.Time()).Seconds()))
+			f.hub.publish(messagesOf(batch.Events))
+		}
+		f.hub.pass(part, from)
 		// Under load, what comes in the meantime is read, encoded and written
 		// together. A lone message never waits: the pause comes after it.
 		pause(ctx, f.pace)
 	}
+}
+
+// messagesOf gives the messages that known events are.
+func messagesOf(events []chat.Event) []chat.Message {
+	messages := make([]chat.Message, len(events))
+	for i, e := range events {
+		messages[i] = e.Message()
+	}
+	return messages
 }
 
 // watch asks now and then where the log stands; it returns errAnotherLog when
@@ -153,9 +165,9 @@ func (f *feed) watch(ctx context.Context, epoch uint64) error {
 // states asks for the state of every partition; the epoch of the whole log is
 // that of all of them together.
 func (f *feed) states(ctx context.Context) (epoch uint64, states []chat.State, err error) {
-	states = make([]chat.State, f.store.Partitions())
+	states = make([]chat.State, f.service.Partitions())
 	for part := range states {
-		if states[part], err = f.store.State(ctx, part); err != nil {
+		if states[part], err = f.service.State(ctx, part); err != nil {
 			return 0, nil, fmt.Errorf("ask the log's state: %w", err)
 		}
 		epoch = epoch*31 + states[part].Epoch

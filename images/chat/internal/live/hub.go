@@ -63,6 +63,17 @@ func (h *hub) publish(messages []chat.Message) {
 	h.metrics.deliveries.Add(float64(deliveries))
 }
 
+// pass notes that a partition holds nothing more, up to a position, than what
+// was published: what is there is not for clients.
+func (h *hub) pass(part int, through chat.Pos) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if through.Compare(h.window.head[part]) > 0 {
+		h.window.head[part] = through
+		h.signal()
+	}
+}
+
 // publishByTopic serves the sessions that named their topics. One that wants
 // several topics of the batch gets all of them in one frame: the cursor in it
 // says that everything up to there was sent. Sessions that want the same of

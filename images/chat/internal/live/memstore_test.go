@@ -19,7 +19,7 @@ type memStore struct {
 
 	mu       sync.Mutex
 	parts    []memPart
-	keys     map[string]chat.ID
+	keys     map[chat.KeyDigest]chat.ID
 	moved    chan struct{} // closed, and replaced, by each append
 	presence map[string]memPresence
 	asked    map[string]int // calls by name
@@ -32,15 +32,21 @@ type memPart struct {
 }
 
 type memPresence struct {
-	online int
-	at     time.Time
+	here chat.Here
+	at   time.Time
 }
 
-var _ chat.Store = (*memStore)(nil)
+var _ storeOf = (*memStore)(nil)
+
+// storeOf is what a pod needs of a store.
+type storeOf interface {
+	chat.Log
+	chat.Presence
+}
 
 func newMemStore(partitions int) *memStore {
 	s := &memStore{
-		parts: make([]memPart, partitions), keys: map[string]chat.ID{}, moved: make(chan struct{}),
+		parts: make([]memPart, partitions), keys: map[chat.KeyDigest]chat.ID{}, moved: make(chan struct{}),
 		presence: map[string]memPresence{}, asked: map[string]int{},
 	}
 	for i := range s.parts {
@@ -61,18 +67,18 @@ func (s *memStore) begin(ctx context.Context, call string) error {
 
 func (s *memStore) Partitions() int { return len(s.parts) }
 
-func (s *memStore) Append(ctx context.Context, part int, drafts []chat.Draft) ([]chat.Appended, error) {
+func (s *memStore) Append(ctx context.Context, part int, events []chat.Event) ([]chat.Appended, error) {
 	err := s.begin(ctx, "append")
 	if errors.Is(err, errLost) { // appended, but nobody hears of it
-		s.append(part, drafts)
+		s.append(part, events)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return s.append(part, drafts), nil
+	return s.append(part, events), nil
 }
 
-func (s *memStore) append(part int, drafts []chat.Draft) []chat.Appended {
+func (s *memStore) append(part int, events []chat.Event) []chat.Appended {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := &s.parts[part]
@@ -81,16 +87,17 @@ func (s *memStore) append(part int, drafts []chat.Draft) []chat.Appended {
 		pos = p.messages[n-1].ID.Pos
 		pos.Seq, pos.Idx = pos.Seq+1, 0
 	}
-	results := make([]chat.Appended, len(drafts))
-	for i, d := range drafts {
-		if id, known := s.keys[d.Key]; known {
+	results := make([]chat.Appended, len(events))
+	for i, e := range events {
+		key := e.Draft.KeyDigest()
+		if id, known := s.keys[key]; known {
 			results[i] = chat.Appended{ID: id, Duplicate: true}
 			continue
 		}
 		id := chat.ID{Pos: pos, Part: uint8(part)}
 		pos = pos.Next()
-		s.keys[d.Key] = id
-		p.messages = append(p.messages, chat.Message{ID: id, Draft: d})
+		s.keys[key] = id
+		p.messages = append(p.messages, chat.Message{ID: id, Draft: e.Draft})
 		results[i] = chat.Appended{ID: id}
 	}
 	close(s.moved)
@@ -101,13 +108,14 @@ func (s *memStore) append(part int, drafts []chat.Draft) []chat.Appended {
 // post appends one message straight to the log and gives it.
 func (s *memStore) post(key, topic, content string) chat.Message {
 	d := chat.Draft{Key: key, Topic: topic, Name: "Ann", Email: "ann@example.org", Content: content}
-	got := s.append(chat.PartitionOf(topic, len(s.parts)), []chat.Draft{d})
+	got := s.append(chat.PartitionOf(topic, len(s.parts)), []chat.Event{chat.NewEvent(d)})
 	return chat.Message{ID: got[0].ID, Draft: d}
 }
 
-func (s *memStore) Read(ctx context.Context, part int, after chat.Pos, max int, wait time.Duration) ([]chat.Message, error) {
+func (s *memStore) Read(ctx context.Context, part int, after chat.Pos, max int, wait time.Duration) (chat.Batch, error) {
+	none := chat.Batch{After: after, Through: after}
 	if err := s.begin(ctx, "read"); err != nil {
-		return nil, err
+		return none, err
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -117,17 +125,27 @@ func (s *memStore) Read(ctx context.Context, part int, after chat.Pos, max int, 
 		moved := s.moved
 		s.mu.Unlock()
 		first := upTo(p.messages, max0(after, p.floor))
-		if found := p.messages[first:min(first+max, len(p.messages))]; len(found) > 0 || wait == 0 {
-			return slices.Clone(found), nil
+		if found := eventsOf(p.messages[first:min(first+max, len(p.messages))]); len(found) > 0 {
+			return chat.Batch{After: after, Events: found, Through: found[len(found)-1].ID.Pos}, nil
+		} else if wait == 0 {
+			return none, nil
 		}
 		select {
 		case <-moved:
 		case <-timer.C:
-			return nil, nil
+			return none, nil
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return none, context.Cause(ctx)
 		}
 	}
+}
+
+func eventsOf(messages []chat.Message) []chat.Event {
+	events := make([]chat.Event, len(messages))
+	for i, m := range messages {
+		events[i] = chat.Event{ID: m.ID, Kind: chat.KindMessage, Draft: m.Draft}
+	}
+	return events
 }
 
 func max0(a, b chat.Pos) chat.Pos {
@@ -143,7 +161,7 @@ func upTo(messages []chat.Message, pos chat.Pos) int {
 	return n
 }
 
-func (s *memStore) Before(ctx context.Context, part int, topic string, before chat.Pos, max int) ([]chat.Message, error) {
+func (s *memStore) Before(ctx context.Context, part int, topic string, before chat.Pos, max int) ([]chat.Event, error) {
 	if err := s.begin(ctx, "before"); err != nil {
 		return nil, err
 	}
@@ -160,7 +178,7 @@ func (s *memStore) Before(ctx context.Context, part int, topic string, before ch
 		}
 	}
 	slices.Reverse(found)
-	return found, nil
+	return eventsOf(found), nil
 }
 
 func (s *memStore) State(ctx context.Context, part int) (chat.State, error) {
@@ -179,22 +197,25 @@ func (s *memStore) State(ctx context.Context, part int) (chat.State, error) {
 
 func (s *memStore) Topics(context.Context, int) ([]chat.TopicInfo, error) { return nil, nil }
 
-func (s *memStore) Presence(ctx context.Context, server string, online int) (int, error) {
+func (s *memStore) Tell(ctx context.Context, server string, here chat.Here) (chat.Crowd, error) {
 	if err := s.begin(ctx, "presence"); err != nil {
-		return 0, err
+		return chat.Crowd{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.presence[server] = memPresence{online, time.Now()}
-	total := 0
+	s.presence[server] = memPresence{here, time.Now()}
+	var crowd chat.Crowd
 	for name, p := range s.presence {
-		if p.online == 0 || time.Since(p.at) > chat.PresenceMemory {
+		if p.here == (chat.Here{}) || time.Since(p.at) > chat.PresenceMemory {
 			delete(s.presence, name)
 			continue
 		}
-		total += p.online
+		crowd.People += p.here.People
+		if p.here.Open {
+			crowd.Servers++
+		}
 	}
-	return total, nil
+	return crowd, nil
 }
 
 func (s *memStore) Close() error { return nil }

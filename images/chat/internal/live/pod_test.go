@@ -34,13 +34,13 @@ type pod struct {
 
 // start starts a pod over pipes, which suit synctest bubbles: their time is
 // the bubble's. The caller closes it before the bubble ends.
-func start(t testing.TB, store chat.Store, c Config) *pod {
+func start(t testing.TB, store storeOf, c Config) *pod {
 	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 	return startOn(t, store, c, l, l.dial)
 }
 
 // startTCP starts a pod on a port of loopback.
-func startTCP(t testing.TB, store chat.Store, c Config) *pod {
+func startTCP(t testing.TB, store storeOf, c Config) *pod {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -49,14 +49,15 @@ func startTCP(t testing.TB, store chat.Store, c Config) *pod {
 	return startOn(t, store, c, l, func() (net.Conn, error) { return net.Dial("tcp", l.Addr().String()) })
 }
 
-func startOn(t testing.TB, store chat.Store, c Config, l net.Listener, dial func() (net.Conn, error)) *pod {
+func startOn(t testing.TB, store storeOf, c Config, l net.Listener, dial func() (net.Conn, error)) *pod {
 	if c.Name == "" {
 		c.Name = "chat-0"
 	}
 	if c.QueueBytes == 0 {
 		c.QueueBytes = 512 << 10
 	}
-	service := chat.NewService(store, 5*time.Second)
+	service := chat.NewService(store, chat.Options{AppendTimeout: 5 * time.Second})
+	service.Start()
 	p := &pod{
 		Sessions: New(c, service, store, NewMetrics(prometheus.NewRegistry()), slog.New(slog.DiscardHandler)),
 		t:        t, service: service, listener: l, dial: dial,
@@ -76,7 +77,9 @@ func startOn(t testing.TB, store chat.Store, c Config, l net.Listener, dial func
 
 func (p *pod) close() {
 	p.Close()
-	p.service.Close()
+	if err := p.service.Close(context.Background()); err != nil {
+		p.t.Error(err)
+	}
 	if err := p.server.Close(); err != nil {
 		p.t.Error(err)
 	}

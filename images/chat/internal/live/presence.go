@@ -15,7 +15,7 @@ import (
 // when that changed.
 type presence struct {
 	server  string // of this process alone, however servers are named
-	store   chat.Store
+	log     chat.Presence
 	live    *Sessions
 	metrics *Metrics
 	poke    chan struct{} // capacity 1: somebody came or went
@@ -24,22 +24,6 @@ type presence struct {
 	total   int // people over all servers, when last asked
 	mine    int // of those, what this server had said
 	servers int // that take clients, when last asked
-}
-
-// The log sums one number over all servers. Both that are wanted are in it:
-// the people, and above them one for each server that takes clients. One that
-// leaves still counts its people but itself no more.
-const crowdBits = 40
-
-func crowdOf(people int, open bool) int {
-	if open {
-		return people + 1<<crowdBits
-	}
-	return people
-}
-
-func crowdIn(sum int) (people, servers int) {
-	return sum & (1<<crowdBits - 1), sum >> crowdBits
 }
 
 const (
@@ -52,8 +36,8 @@ const (
 	cursorPeriod = time.Minute
 )
 
-func newPresence(server string, store chat.Store, live *Sessions, metrics *Metrics) *presence {
-	return &presence{server: server + "/" + rand.Text(), store: store, live: live, metrics: metrics, poke: make(chan struct{}, 1)}
+func newPresence(server string, log chat.Presence, live *Sessions, metrics *Metrics) *presence {
+	return &presence{server: server + "/" + rand.Text(), log: log, live: live, metrics: metrics, poke: make(chan struct{}, 1)}
 }
 
 // changed says that somebody came or went. It never blocks.
@@ -104,14 +88,14 @@ func (p *presence) ask(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, presenceWait)
 	defer cancel()
 	mine, open := p.live.crowd()
-	sum, err := p.store.Presence(ctx, p.server, crowdOf(mine, open))
+	crowd, err := p.log.Tell(ctx, p.server, chat.Here{People: mine, Open: open})
 	if err != nil {
 		p.metrics.presenceErrors.Inc()
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.total, p.servers = crowdIn(sum)
+	p.total, p.servers = crowd.People, crowd.Servers
 	p.mine = mine
 }
 
@@ -140,7 +124,7 @@ func presenceFrame(online int) *frame {
 func (p *presence) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), presenceWait)
 	defer cancel()
-	if _, err := p.store.Presence(ctx, p.server, 0); err != nil {
+	if _, err := p.log.Tell(ctx, p.server, chat.Here{}); err != nil {
 		p.metrics.presenceErrors.Inc()
 	}
 }

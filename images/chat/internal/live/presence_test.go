@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"chatapp/chat/internal/chat"
 )
 
 // gaps checks that a client was told the number online at most once a second,
@@ -110,7 +112,7 @@ func TestPresenceOfADeadPodVanishes(t *testing.T) {
 		store := newMemStore(1)
 		a := start(t, store, Config{Name: "chat-a"})
 		defer a.close()
-		if _, err := store.Presence(context.Background(), "dead", 41); err != nil {
+		if _, err := store.Tell(context.Background(), "dead", chat.Here{People: 41}); err != nil {
 			t.Fatal(err)
 		}
 		c := a.join(`{"type":"hello"}`)

@@ -46,7 +46,6 @@ type Config struct {
 type Sessions struct {
 	Config
 	service *chat.Service
-	store   chat.Store
 	logger  *slog.Logger
 	metrics *Metrics
 	hub     *hub
@@ -80,12 +79,12 @@ const (
 )
 
 // New makes Sessions and starts its loops; Close ends them.
-func New(c Config, service *chat.Service, store chat.Store, metrics *Metrics, logger *slog.Logger) *Sessions {
+func New(c Config, service *chat.Service, presence chat.Presence, metrics *Metrics, logger *slog.Logger) *Sessions {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &Sessions{
-		Config: c, service: service, store: store, metrics: metrics, logger: logger.With("component", "live"),
+		Config: c, service: service, metrics: metrics, logger: logger.With("component", "live"),
 		ctx: ctx, cancel: cancel,
-		hub:      newHub(store.Partitions(), metrics),
+		hub:      newHub(service.Partitions(), metrics),
 		sessions: map[*session]struct{}{},
 	}
 	l.upgrader = websocket.Upgrader{
@@ -97,10 +96,10 @@ func New(c Config, service *chat.Service, store chat.Store, metrics *Metrics, lo
 		CheckOrigin:      l.originAllowed,
 	}
 	l.feed = &feed{
-		store: store, hub: l.hub, logger: l.logger, pace: c.Pace, metrics: metrics,
+		service: service, hub: l.hub, logger: l.logger, pace: c.Pace, metrics: metrics,
 		onLost: func() { l.closeAll(wire.CloseGoingAway) },
 	}
-	l.presence = newPresence(c.Name, store, l, metrics)
+	l.presence = newPresence(c.Name, presence, l, metrics)
 	l.loops.Go(func() { l.feed.run(ctx) })
 	l.loops.Go(func() { l.presence.run(ctx) })
 	l.loops.Go(func() { l.balance(ctx) })

@@ -203,26 +203,15 @@ func (s *session) readPage(ctx context.Context, c *catchUp, v view, page *[]item
 		if c.pos[part].Compare(v.start[part]) >= 0 {
 			continue
 		}
-		from := c.pos[part]
-		found, err := s.live.store.Read(ctx, part, from, pageMessages, 0)
+		found, through, err := s.live.service.Since(ctx, s.principal, s.topics, part, c.pos[part], pageMessages)
 		if err != nil {
 			return false
 		}
-		// Retention may have removed some of them just before they were read.
-		state, err := s.live.store.State(ctx, part)
-		if err != nil || from.Compare(state.Floor) < 0 {
-			return false
+		if through == c.pos[part] {
+			through = v.start[part]
 		}
-		if len(found) == 0 {
-			c.pos[part] = v.start[part]
-			continue
-		}
-		c.pos[part] = found[len(found)-1].ID.Pos
-		for _, it := range encode(found) {
-			if s.topics.Has(it.topic) {
-				*page = append(*page, it)
-			}
-		}
+		c.pos[part] = through
+		*page = append(*page, encode(found)...)
 	}
 	sortItems(*page)
 	return true

@@ -1,6 +1,7 @@
 package localstore
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"chatapp/chat/internal/chat"
@@ -10,11 +11,15 @@ import (
 // order of keys is the order of the log.
 //
 //	meta    "epoch" → 8 bytes; "head", "floor" → position; "count", "bytes" → 8 bytes
-//	log     position → topic, NUL, record (chat.AppendRecord)
-//	topics  topic → position of its last message, messages so far (8 bytes)
-//	places  topic, NUL, position → nothing: where a topic's messages are
-//	keys    key → position of its message
-//	ages    position → key: which keys to forget next
+//	log     position → topic, NUL, record (chat.Event.AppendRecord)
+//	topics  topic → position of its last event, events so far (8 bytes)
+//	places  topic, NUL, position → nothing: where a topic's events are
+//	keys    chat.KeyDigest → position of its event
+//	ages    position → chat.KeyDigest: which keys to forget next
+//
+// What a later version puts behind the values of topics is not looked at. A
+// file of an earlier version has keys themselves in place of digests; they are
+// never asked for, and forgotten in time.
 //
 // A topic holds no control character, so NUL ends it and no topic's places
 // lie among another's.
@@ -45,31 +50,66 @@ func posKey(p chat.Pos) []byte {
 	return append(b, p.Idx)
 }
 
-func readPos(b []byte) chat.Pos {
+// readPos reads the position that b begins with; false: b is damaged.
+func readPos(b []byte) (p chat.Pos, ok bool) {
+	if len(b) < posSize {
+		return p, false
+	}
 	return chat.Pos{
 		Ms:  uint64(b[0])<<40 | uint64(b[1])<<32 | uint64(binary.BigEndian.Uint32(b[2:])),
 		Seq: binary.BigEndian.Uint32(b[6:]),
 		Idx: b[10],
-	}
+	}, true
 }
 
 func placeKey(topic string, p chat.Pos) []byte {
 	return append(append([]byte(topic), 0), posKey(p)...)
 }
 
-func topicValue(last chat.Pos, messages uint64) []byte {
-	return binary.BigEndian.AppendUint64(posKey(last), messages)
+func topicValue(last chat.Pos, count uint64) []byte {
+	return binary.BigEndian.AppendUint64(posKey(last), count)
 }
 
-func readTopic(v []byte) (last chat.Pos, messages uint64) {
-	return readPos(v), binary.BigEndian.Uint64(v[posSize:])
+// readTopic reads a value of topics; false: there is none, or it is damaged.
+func readTopic(v []byte) (last chat.Pos, count uint64, ok bool) {
+	if len(v) < posSize+8 {
+		return last, 0, false
+	}
+	last, _ = readPos(v)
+	return last, binary.BigEndian.Uint64(v[posSize:]), true
 }
 
 func readCount(v []byte) int64 {
-	if v == nil {
+	if len(v) < 8 {
 		return 0
 	}
 	return int64(binary.BigEndian.Uint64(v))
+}
+
+// split gives the topic and the record of a value of log; without topic if it
+// is damaged.
+func split(v []byte) (topic, record []byte) {
+	topic, record, ok := bytes.Cut(v, []byte{0})
+	if !ok {
+		return nil, nil
+	}
+	return topic, record
+}
+
+func topicOf(v []byte) string {
+	topic, _ := split(v)
+	return string(topic)
+}
+
+func sizeOf(v []byte) int {
+	topic, record := split(v)
+	return chat.RecordSize(string(topic), string(record))
+}
+
+// readEvent copies an event out of the database's memory.
+func readEvent(at chat.Pos, v []byte) chat.Event {
+	topic, record := split(v)
+	return chat.ParseRecord(chat.ID{Pos: at}, string(topic), string(record))
 }
 
 func countValue(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }

@@ -15,8 +15,8 @@ import (
 
 var errClosed = errors.New("the log was closed")
 
-// Read implements chat.Store.
-func (s *Store) Read(ctx context.Context, _ int, after chat.Pos, max int, wait time.Duration) ([]chat.Message, error) {
+// Read implements chat.Log.
+func (s *Store) Read(ctx context.Context, _ int, after chat.Pos, max int, wait time.Duration) (chat.Batch, error) {
 	var timeout <-chan time.Time
 	if wait > 0 {
 		t := time.NewTimer(wait)
@@ -28,43 +28,47 @@ func (s *Store) Read(ctx context.Context, _ int, after chat.Pos, max int, wait t
 		head, appended := s.state.Head, s.appended
 		s.mu.Unlock()
 		if head.Compare(after) > 0 {
-			return s.readAfter(after, max)
+			return s.readAfter(after, head, max)
 		}
+		none := chat.Batch{After: after, Through: after}
 		if wait <= 0 {
-			return nil, nil
+			return none, nil
 		}
 		select {
 		case <-appended:
 		case <-timeout:
-			return nil, nil
+			return none, nil
 		case <-s.closing.Done():
-			return nil, errClosed
+			return none, errClosed
 		case <-ctx.Done():
-			return nil, fmt.Errorf("read: %w", context.Cause(ctx))
+			return none, fmt.Errorf("read: %w", context.Cause(ctx))
 		}
 	}
 }
 
-func (s *Store) readAfter(after chat.Pos, max int) (found []chat.Message, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
+func (s *Store) readAfter(after, head chat.Pos, max int) (chat.Batch, error) {
+	batch := chat.Batch{After: after, Through: after}
+	err := s.db.View(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(bucketLog).Cursor()
-		for k, v := c.Seek(posKey(after.Next())); k != nil && len(found) < max; k, v = c.Next() {
-			m, err := readMessage(k, v)
-			if err != nil {
-				return err
+		for k, v := c.Seek(posKey(after.Next())); k != nil && len(batch.Events) < max; k, v = c.Next() {
+			if at, ok := readPos(k); ok {
+				batch.Events = append(batch.Events, readEvent(at, v))
+				batch.Through = at
 			}
-			found = append(found, m)
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read: %w", err)
+		return chat.Batch{}, fmt.Errorf("read: %w", err)
 	}
-	return found, nil
+	if len(batch.Events) == 0 { // removed by retention; there is nothing to come back for
+		batch.Through = head
+	}
+	return batch, nil
 }
 
-// Before implements chat.Store.
-func (s *Store) Before(_ context.Context, _ int, topic string, before chat.Pos, max int) (found []chat.Message, err error) {
+// Before implements chat.Log.
+func (s *Store) Before(_ context.Context, _ int, topic string, before chat.Pos, max int) (found []chat.Event, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		log := tx.Bucket(bucketLog)
 		c, prefix := log.Cursor(), []byte(nil)
@@ -73,15 +77,16 @@ func (s *Store) Before(_ context.Context, _ int, topic string, before chat.Pos, 
 		}
 		k, v := seekBefore(c, append(slices.Clone(prefix), posKey(before)...))
 		for ; k != nil && bytes.HasPrefix(k, prefix) && len(found) < max; k, v = c.Prev() {
-			at := k[len(prefix):]
+			at, ok := readPos(k[len(prefix):])
+			if !ok {
+				continue
+			}
 			if topic != "" {
-				v = log.Get(at)
+				if v = log.Get(k[len(prefix):]); topicOf(v) != topic {
+					continue // damaged, and not known to be of this topic
+				}
 			}
-			m, err := readMessage(at, v)
-			if err != nil {
-				return err
-			}
-			found = append(found, m)
+			found = append(found, readEvent(at, v))
 		}
 		return nil
 	})
@@ -100,12 +105,13 @@ func seekBefore(c *bbolt.Cursor, bound []byte) (k, v []byte) {
 	return c.Prev()
 }
 
-// Topics implements chat.Store.
+// Topics implements chat.Log.
 func (s *Store) Topics(context.Context, int) (found []chat.TopicInfo, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		return tx.Bucket(bucketTopics).ForEach(func(k, v []byte) error {
-			last, messages := readTopic(v)
-			found = append(found, chat.TopicInfo{Topic: string(k), Messages: int64(messages), Last: chat.ID{Pos: last}})
+			if last, count, ok := readTopic(v); ok {
+				found = append(found, chat.TopicInfo{Topic: string(k), Messages: int64(count), Last: chat.ID{Pos: last}})
+			}
 			return nil
 		})
 	})
@@ -113,17 +119,4 @@ func (s *Store) Topics(context.Context, int) (found []chat.TopicInfo, err error)
 		return nil, fmt.Errorf("list topics: %w", err)
 	}
 	return found, nil
-}
-
-// readMessage copies a message out of the database's memory.
-func readMessage(key, value []byte) (chat.Message, error) {
-	topic, record, ok := bytes.Cut(value, []byte{0})
-	if !ok || len(key) != posSize {
-		return chat.Message{}, fmt.Errorf("message at %x is damaged", key)
-	}
-	d, err := chat.ParseRecord(string(topic), string(record))
-	if err != nil {
-		return chat.Message{}, fmt.Errorf("message at %x: %w", key, err)
-	}
-	return chat.Message{ID: chat.ID{Pos: readPos(key)}, Draft: d}, nil
 }

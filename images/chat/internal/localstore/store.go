@@ -40,7 +40,7 @@ const (
 	housekeeping = 5 * time.Second
 )
 
-// Store is a chat.Store with one partition, in a file.
+// Store is a chat.Log with one partition, in a file, and a chat.Presence.
 type Store struct {
 	db        *bbolt.DB
 	retention chat.Retention
@@ -50,19 +50,17 @@ type Store struct {
 	mu       sync.Mutex
 	state    chat.State
 	appended chan struct{} // closed, and replaced, by each append
-	presence map[string]seen
+	presence map[string]told
 
 	closing context.Context // ends with Close
 	stop    context.CancelFunc
 	done    sync.WaitGroup
 }
 
-type seen struct {
-	online int
-	at     time.Time
-}
-
-var _ chat.Store = (*Store)(nil)
+var (
+	_ chat.Log      = (*Store)(nil)
+	_ chat.Presence = (*Store)(nil)
+)
 
 // Open opens or makes the log in a folder. A file that another process has
 // open is refused after lockWait with an error that says so.
@@ -81,7 +79,7 @@ func Open(o Options) (*Store, error) {
 	}
 	s := &Store{
 		db: db, retention: o.Retention, logger: o.Logger, now: o.Now,
-		appended: make(chan struct{}), presence: map[string]seen{},
+		appended: make(chan struct{}), presence: map[string]told{},
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -118,12 +116,8 @@ func (s *Store) prepare(tx *bbolt.Tx, lost bool) error {
 		}
 	}
 	s.state = chat.State{Epoch: binary.BigEndian.Uint64(epoch)}
-	if v := meta.Get(metaHead); v != nil {
-		s.state.Head = readPos(v)
-	}
-	if v := meta.Get(metaFloor); v != nil {
-		s.state.Floor = readPos(v)
-	}
+	s.state.Head, _ = readPos(meta.Get(metaHead))
+	s.state.Floor, _ = readPos(meta.Get(metaFloor))
 	return nil
 }
 
@@ -153,8 +147,8 @@ func (s *Store) keepHouse(ctx context.Context) {
 // tidy removes a stretch of what is too old and reports whether there may be more.
 func (s *Store) tidy() (more bool, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		more, err = s.due(tx)
-		return err
+		more = s.due(tx)
+		return nil
 	})
 	if err != nil || !more {
 		return false, err
@@ -194,27 +188,9 @@ func (s *Store) Close() error {
 // Partitions is 1: one file has one order.
 func (s *Store) Partitions() int { return 1 }
 
-// State implements chat.Store.
+// State implements chat.Log.
 func (s *Store) State(context.Context, int) (chat.State, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state, nil
-}
-
-// Presence implements chat.Store. Only this process can be connected to, but
-// it may speak for several names.
-func (s *Store) Presence(_ context.Context, server string, online int) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.now()
-	s.presence[server] = seen{online, now}
-	total := 0
-	for name, p := range s.presence {
-		if p.online == 0 || now.Sub(p.at) > chat.PresenceMemory {
-			delete(s.presence, name)
-			continue
-		}
-		total += p.online
-	}
-	return total, nil
 }

@@ -20,7 +20,7 @@ func TestConformance(t *testing.T) {
 		dir := t.TempDir()
 		var skew atomic.Int64 // nanoseconds
 		return &storetest.Log{
-			Open: func(t testing.TB) chat.Store {
+			Open: func(t testing.TB) storetest.Store {
 				s, err := Open(Options{Dir: dir, Retention: o.Retention, Now: func() time.Time {
 					return time.Now().Add(time.Duration(skew.Load()))
 				}})
@@ -56,7 +56,7 @@ func TestClockSetBack(t *testing.T) {
 	defer s.Close()
 	var last chat.ID
 	for i := range 5 {
-		got, err := s.Append(t.Context(), 0, []chat.Draft{{Key: fmt.Sprint(i), Topic: "tea"}})
+		got, err := s.Append(t.Context(), 0, []chat.Event{chat.NewEvent(chat.Draft{Key: fmt.Sprint(i), Topic: "tea"})})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,14 +76,14 @@ func BenchmarkAppend(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer s.Close()
-			drafts := make([]chat.Draft, size)
+			events := make([]chat.Event, size)
 			n := 0
 			for b.Loop() {
-				for i := range drafts {
+				for i := range events {
 					n++
-					drafts[i] = chat.Draft{Key: fmt.Sprintf("%032d", n), Topic: "tea", Name: "Ann", Email: "ann@example.org", Content: strings.Repeat("x", 200)}
+					events[i] = chat.NewEvent(chat.Draft{Key: fmt.Sprintf("%032d", n), Topic: "tea", Name: "Ann", Email: "ann@example.org", Content: strings.Repeat("x", 200)})
 				}
-				if _, err := s.Append(b.Context(), 0, drafts); err != nil {
+				if _, err := s.Append(b.Context(), 0, events); err != nil {
 					b.Fatal(err)
 				}
 			}

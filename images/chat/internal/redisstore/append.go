@@ -1,14 +1,10 @@
 package redisstore
 
 import (
-	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -25,18 +21,10 @@ const (
 	answerMargin = 150 * time.Millisecond
 )
 
-// digest names a key in the keys hashes: of fixed size, and shorter than most
-// keys, since each is kept for a day and more. 128 bits of SHA-256: nobody
-// makes two keys that collide.
-func digest(key string) string {
-	sum := sha256.Sum256([]byte(key))
-	return string(sum[:16])
-}
-
-// Append implements chat.Store.
-func (s *Store) Append(ctx context.Context, part int, drafts []chat.Draft) ([]chat.Appended, error) {
-	if len(drafts) == 0 || len(drafts) > chat.MaxBatch {
-		return nil, fmt.Errorf("append %d drafts: 1 to %d are allowed", len(drafts), chat.MaxBatch)
+// Append implements chat.Log.
+func (s *Store) Append(ctx context.Context, part int, events []chat.Event) ([]chat.Appended, error) {
+	if len(events) == 0 || len(events) > chat.MaxBatch {
+		return nil, fmt.Errorf("append %d events: 1 to %d are allowed", len(events), chat.MaxBatch)
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
@@ -44,7 +32,7 @@ func (s *Store) Append(ctx context.Context, part int, drafts []chat.Draft) ([]ch
 		return nil, fmt.Errorf("append: %w", err)
 	}
 	p := s.parts[part]
-	b := newBatch(drafts, p.n)
+	b := newBatch(events, p.n)
 	err := s.try(ctx, s.cmd, &p.away, p.keys.log, func(ctx context.Context, c *redis.Client) error {
 		// Once, as a rule; again without the keys that turn out to be known.
 		for len(b.open) > 0 {
@@ -64,76 +52,7 @@ func (s *Store) Append(ctx context.Context, part int, drafts []chat.Draft) ([]ch
 	return b.results(), nil
 }
 
-// batch is an append under way.
-type batch struct {
-	drafts []chat.Draft
-	open   []int // of drafts: those that the log has not answered for
-	first  []int // of each draft: itself, or the earlier one with its key
-	done   []chat.Appended
-	part   uint8
-}
-
-func newBatch(drafts []chat.Draft, part int) *batch {
-	b := &batch{
-		drafts: drafts, part: uint8(part),
-		open: make([]int, 0, len(drafts)), first: make([]int, len(drafts)), done: make([]chat.Appended, len(drafts)),
-	}
-	seen := make(map[string]int, len(drafts))
-	for i, d := range drafts {
-		at, again := seen[d.Key]
-		if !again {
-			at = i
-			seen[d.Key] = i
-			b.open = append(b.open, i)
-		}
-		b.first[i] = at
-	}
-	return b
-}
-
-// args is what is open as lua/append.lua takes it.
-func (b *batch) args(fence [4]any, steps [3]any) []any {
-	type use struct{ at, count, last int }
-	topics := make(map[string]*use)
-	var names []string
-	bytes := 0
-	for _, i := range b.open {
-		bytes += b.drafts[i].Size()
-	}
-	blob := make([]byte, 0, bytes+len(b.open)*16)
-	args := make([]any, 11, 11+len(b.open)+3)
-	for idx, i := range b.open {
-		d := b.drafts[i]
-		t, ok := topics[d.Topic]
-		if !ok {
-			t = &use{at: len(names)}
-			topics[d.Topic] = t
-			names = append(names, d.Topic)
-		}
-		t.count, t.last = t.count+1, idx
-		blob = appendMessage(blob, t.at, d)
-		args = append(args, digest(d.Key))
-	}
-	for _, name := range names {
-		args = append(args, name, topics[name].count, topics[name].last)
-	}
-	copy(args, fence[:])
-	args[4], args[5], args[6], args[7] = bytes, steps[0], steps[1], steps[2]
-	args[8], args[9], args[10] = len(b.open), len(names), blob
-	return args
-}
-
-// results is one Appended per draft, once nothing is open.
-func (b *batch) results() []chat.Appended {
-	got := make([]chat.Appended, len(b.first))
-	for i, at := range b.first {
-		got[i] = b.done[at]
-		got[i].Duplicate = got[i].Duplicate || at != i
-	}
-	return got
-}
-
-// errFewReplicas means that the messages are in the master's log, but not yet
+// errFewReplicas means that the events are in the master's log, but not yet
 // known to be anywhere else.
 var errFewReplicas = errors.New("too few replicas have acknowledged in time; " +
 	"without replicas, set the minimum of replicas to none")
@@ -179,7 +98,7 @@ func waitMillis(ctx context.Context) int64 {
 // appended reads the script's answer: either all that was open is done, or
 // what is known is.
 func (s *Store) appended(p *partition, b *batch, reply []any) error {
-	bad := &formError{what: "answer of append.lua", where: p.keys.log}
+	bad := errAnswer("the answer of append.lua")
 	if len(reply) < 4 || len(reply)%2 != 0 {
 		return bad
 	}
@@ -222,22 +141,4 @@ func (s *Store) appended(p *partition, b *batch, reply []any) error {
 		}
 	}
 	return nil
-}
-
-// parseEntryID reads a stream's ms-seq.
-func parseEntryID(s string) (chat.Pos, error) {
-	return parsePos(s + "-0")
-}
-
-// parsePos reads ms-seq-idx.
-func parsePos(s string) (chat.Pos, error) {
-	msText, rest, _ := strings.Cut(s, "-")
-	seqText, idxText, _ := strings.Cut(rest, "-")
-	ms, err1 := strconv.ParseUint(msText, 10, 48)
-	seq, err2 := strconv.ParseUint(seqText, 10, 32)
-	idx, err3 := strconv.ParseUint(idxText, 10, 8)
-	if err := cmp.Or(err1, err2, err3); err != nil {
-		return chat.Pos{}, fmt.Errorf("parse position: %w", err)
-	}
-	return chat.Pos{Ms: ms, Seq: uint32(seq), Idx: uint8(idx)}, nil
 }

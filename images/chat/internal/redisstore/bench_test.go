@@ -31,16 +31,16 @@ func cpu(b *testing.B, s *redistest.Server) time.Duration {
 // bodies of the messages: 200 bytes, as the figures in docs/ are for.
 var body = strings.Repeat("0123456789", 20)
 
-func benchDrafts(run, n, size, topics int) []chat.Draft {
-	drafts := make([]chat.Draft, size)
-	for i := range drafts {
-		drafts[i] = chat.Draft{
+func benchEvents(run, n, size, topics int) []chat.Event {
+	events := make([]chat.Event, size)
+	for i := range events {
+		events[i] = chat.NewEvent(chat.Draft{
 			Key:   fmt.Sprintf("%08x-0000-4000-8000-%012x", run, n*size+i), // as long as a UUID
 			Topic: "topic " + strconv.Itoa((n+i)%topics),
 			Name:  "Ann Example", Email: "ann@example.org", Content: body,
-		}
+		})
 	}
-	return drafts
+	return events
 }
 
 // rawXADD is the floor: messages of the same size, each an XADD, pipelined by
@@ -65,7 +65,7 @@ func rawXADD(b *testing.B, s *redistest.Server, size, tails, batches int) time.D
 			}
 		}()
 	}
-	record := chat.AppendRecord(nil, benchDrafts(0, 0, 1, 1)[0])
+	record := benchEvents(0, 0, 1, 1)[0].AppendRecord(nil)
 	before := cpu(b, s)
 	for range batches {
 		pipe := c.Pipeline()
@@ -107,7 +107,7 @@ func benchAppend(b *testing.B, topics, size, tails int) {
 	s := open(b, opt)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	if _, err := s.Append(ctx, 0, benchDrafts(1, 0, 1, topics)); err != nil {
+	if _, err := s.Append(ctx, 0, benchEvents(1, 0, 1, topics)); err != nil {
 		b.Fatal(err)
 	}
 	ends := make(chan int)
@@ -117,9 +117,9 @@ func benchAppend(b *testing.B, topics, size, tails int) {
 			n := 0
 			for at := (chat.Pos{}); ctx.Err() == nil; {
 				got, err := pod.Read(ctx, 0, at, 512, time.Minute)
-				if err == nil && len(got) > 0 {
-					at = got[len(got)-1].ID.Pos
-					n += len(got)
+				if err == nil {
+					at = got.Through
+					n += len(got.Events)
 				}
 			}
 			ends <- n
@@ -129,7 +129,7 @@ func benchAppend(b *testing.B, topics, size, tails int) {
 	n := 0
 	for b.Loop() {
 		n++
-		if _, err := s.Append(ctx, 0, benchDrafts(2, n, size, topics)); err != nil {
+		if _, err := s.Append(ctx, 0, benchEvents(2, n, size, topics)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -157,7 +157,7 @@ func BenchmarkMemory(b *testing.B) {
 			for b.Loop() {
 				server.Do("flushall")
 				for n := range messages / size {
-					ds := benchDrafts(1, n, size, 10)
+					ds := benchEvents(1, n, size, 10)
 					if _, err := s.Append(context.Background(), 0, ds); err != nil {
 						b.Fatal(err)
 					}
@@ -197,10 +197,10 @@ func BenchmarkLatency(b *testing.B) {
 		got := make(chan time.Time)
 		go func() {
 			for {
-				ms, err := pod.Read(ctx, 0, at, 10, time.Minute)
-				if err != nil || len(ms) > 0 {
-					if len(ms) > 0 {
-						at = ms[len(ms)-1].ID.Pos
+				batch, err := pod.Read(ctx, 0, at, 10, time.Minute)
+				if err != nil || batch.Through != at {
+					if err == nil {
+						at = batch.Through
 					}
 					got <- time.Now()
 					return
@@ -208,7 +208,7 @@ func BenchmarkLatency(b *testing.B) {
 			}
 		}()
 		start := time.Now()
-		if _, err := s.Append(ctx, 0, benchDrafts(1, n, 1, 1)); err != nil {
+		if _, err := s.Append(ctx, 0, benchEvents(1, n, 1, 1)); err != nil {
 			b.Fatal(err)
 		}
 		acked += time.Since(start)
@@ -218,7 +218,7 @@ func BenchmarkLatency(b *testing.B) {
 	c, t := server.Client(), server.Client()
 	defer c.Close()
 	defer t.Close()
-	record := chat.AppendRecord(nil, benchDrafts(0, 0, 1, 1)[0])
+	record := benchEvents(0, 0, 1, 1)[0].AppendRecord(nil)
 	var raw time.Duration
 	id := "0"
 	for range n {

@@ -14,8 +14,8 @@ import (
 // about half a millisecond of Redis's time, after which others get a turn.
 const walkBudget = 256 << 10
 
-// Before implements chat.Store.
-func (s *Store) Before(ctx context.Context, part int, topic string, before chat.Pos, most int) ([]chat.Message, error) {
+// Before implements chat.Log.
+func (s *Store) Before(ctx context.Context, part int, topic string, before chat.Pos, most int) ([]chat.Event, error) {
 	ctx, cancel := s.within(ctx)
 	defer cancel()
 	p := s.parts[part]
@@ -31,9 +31,9 @@ func (s *Store) Before(ctx context.Context, part int, topic string, before chat.
 	return got, nil
 }
 
-// beforeAll gives the messages of all topics before a bound, latest first.
-func (s *Store) beforeAll(ctx context.Context, p *partition, _ string, before chat.Pos, most int) ([]chat.Message, error) {
-	var all []chat.Message
+// beforeAll gives the events of all topics before a bound, latest first.
+func (s *Store) beforeAll(ctx context.Context, p *partition, _ string, before chat.Pos, most int) ([]chat.Event, error) {
+	var all []chat.Event
 	from := entryID(before)
 	for len(all) < most {
 		p.mu.Lock()
@@ -48,18 +48,14 @@ func (s *Store) beforeAll(ctx context.Context, p *partition, _ string, before ch
 			return nil, err
 		}
 		for _, raw := range entries {
-			e, err := parseEntry(raw, p)
+			e, err := parseEntry(raw, p.n)
 			if err != nil {
 				return nil, err
 			}
 			from = "(" + entryID(e.at)
-			ms, err := e.messages(nil)
-			if err != nil {
-				return nil, err
-			}
-			for i := len(ms) - 1; i >= 0 && len(all) < most; i-- {
-				if ms[i].ID.Pos.Compare(before) < 0 {
-					all = append(all, ms[i])
+			for _, event := range slices.Backward(e.events(nil)) {
+				if len(all) < most && event.ID.Pos.Compare(before) < 0 {
+					all = append(all, event)
 				}
 			}
 		}
@@ -70,9 +66,9 @@ func (s *Store) beforeAll(ctx context.Context, p *partition, _ string, before ch
 	return all, nil
 }
 
-// walk gives the messages of a topic before a bound, latest first.
-func (s *Store) walk(ctx context.Context, p *partition, topic string, before chat.Pos, most int) ([]chat.Message, error) {
-	var all []chat.Message
+// walk gives the events of a topic before a bound, latest first.
+func (s *Store) walk(ctx context.Context, p *partition, topic string, before chat.Pos, most int) ([]chat.Event, error) {
+	var all []chat.Event
 	mode, chain, scan := any("find"), any(""), any("")
 	keys := []string{p.keys.log, p.keys.topics}
 	for mode != "done" {
@@ -86,7 +82,7 @@ func (s *Store) walk(ctx context.Context, p *partition, topic string, before cha
 			return nil, err
 		}
 		if len(reply) < 3 || len(reply)%3 != 0 {
-			return nil, &formError{what: "answer of history.lua", where: p.keys.log}
+			return nil, errAnswer("the answer of history.lua")
 		}
 		mode, chain, scan = reply[0], reply[1], reply[2]
 		for i := 3; i < len(reply); i += 3 {
@@ -95,14 +91,10 @@ func (s *Store) walk(ctx context.Context, p *partition, topic string, before cha
 			record, _ := reply[i+2].(string)
 			at, err := parseEntryID(id)
 			if err != nil {
-				return nil, &formError{what: "answer of history.lua", where: p.keys.log}
+				return nil, errAnswer("the answer of history.lua")
 			}
 			at.Idx = uint8(idx)
-			m, err := p.message(at, topic, record)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, m)
+			all = append(all, chat.ParseRecord(chat.ID{Pos: at, Part: uint8(p.n)}, topic, record))
 		}
 	}
 	return all, nil

@@ -85,3 +85,13 @@ func (s *Store) retain(p *partition) {
 		}
 	}
 }
+
+// tidyPeriod is how often retention looks at the log without being told of a
+// mark: so that age and the memory of keys end also while nobody posts.
+func (s *Store) tidyPeriod() time.Duration {
+	const most, least = time.Minute, 250 * time.Millisecond
+	if age := s.opt.Retention.Age; age > 0 {
+		return max(least, min(most, age/ageSteps))
+	}
+	return most
+}

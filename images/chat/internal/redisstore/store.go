@@ -1,5 +1,5 @@
-// Package redisstore is the message log (chat.Store) on Redis 7.0 or later,
-// for any number of chat processes at once. It uses Streams alone: every
+// Package redisstore is the log (chat.Log) and presence (chat.Presence) on Redis
+// 7.0 or later, for any number of chat processes at once. It uses Streams alone: every
 // process tails each partition with a blocking XREAD from a position, which
 // leaves no gap, whatever becomes of the connection.
 //
@@ -39,11 +39,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -87,7 +85,7 @@ const (
 	maxReplicas = 16
 )
 
-// Store is a chat.Store on Redis. Open makes one.
+// Store is a chat.Log and a chat.Presence on Redis. Open makes one.
 type Store struct {
 	opt    Options
 	form   form
@@ -105,21 +103,10 @@ type Store struct {
 	marked chan int // partitions that set a mark: retention may have work
 }
 
-var _ chat.Store = (*Store)(nil)
-
-// partition is what this process knows of one partition.
-type partition struct {
-	n    int
-	keys partKeys
-	away outage
-
-	mu         sync.Mutex
-	epoch      string   // as Redis has it; "" before the first answer
-	generation int      // counts epochs seen, so that late answers are told apart
-	known      chat.Pos // of the last message appended or read under this epoch
-	end        chat.Pos // of the last message of the last entry read: XREAD may start here
-	perEntry   float64  // messages an entry holds, a moving average
-}
+var (
+	_ chat.Log      = (*Store)(nil)
+	_ chat.Presence = (*Store)(nil)
+)
 
 var errClosed = errors.New("the store is closed")
 
@@ -218,36 +205,6 @@ func (s *Store) agree(ctx context.Context) error {
 	})
 }
 
-// fenceArgs is what lua/fence.lua needs of the caller.
-func (p *partition) fenceArgs() [4]any {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return [4]any{p.epoch, p.known.Ms, p.known.Seq, strconv.FormatUint(rand.Uint64(), 10)}
-}
-
-// learn takes in what a script said: the epoch and the last entry.
-func (s *Store) learn(p *partition, epoch string, head chat.Pos) {
-	p.mu.Lock()
-	changed := p.epoch != "" && p.epoch != epoch
-	if p.epoch != epoch {
-		p.epoch, p.known, p.end = epoch, chat.Pos{}, chat.Pos{}
-		p.generation++
-	}
-	p.raise(head)
-	p.mu.Unlock()
-	if changed {
-		s.log.Warn("the log's past has changed: it was emptied, or lost its tail", "partition", p.n)
-		s.agreed.Store(false) // emptied, perhaps by somebody with other settings
-	}
-}
-
-// raise notes a position of the present epoch. p.mu is held.
-func (p *partition) raise(pos chat.Pos) {
-	if pos.Compare(p.known) > 0 {
-		p.known = pos
-	}
-}
-
 // within gives ctx that also ends when the store is closed.
 func (s *Store) within(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -256,23 +213,4 @@ func (s *Store) within(ctx context.Context) (context.Context, context.CancelFunc
 		stop()
 		cancel(nil)
 	}
-}
-
-// floorPos is the position that retention has cut at: all of an entry.
-func floorPos(entry chat.Pos) chat.Pos {
-	if entry.IsZero() {
-		return entry
-	}
-	entry.Idx = chat.MaxBatch - 1
-	return entry
-}
-
-// tidyPeriod is how often retention looks at the log without being told of a
-// mark: so that age and the memory of keys end also while nobody posts.
-func (s *Store) tidyPeriod() time.Duration {
-	const most, least = time.Minute, 250 * time.Millisecond
-	if age := s.opt.Retention.Age; age > 0 {
-		return max(least, min(most, age/ageSteps))
-	}
-	return most
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
-	"chatapp/chat/internal/chat"
 	"chatapp/chat/internal/redisstore"
 	"chatapp/chat/internal/redistest"
 	"chatapp/chat/internal/storetest"
@@ -49,7 +48,7 @@ func logOn(url string, o storetest.Options, minReplicas int, empty func(prefix s
 	}
 	return &storetest.Log{
 		Shared: true,
-		Open:   func(t testing.TB) chat.Store { return open(t, opt) },
+		Open:   func(t testing.TB) storetest.Store { return open(t, opt) },
 		Empty:  func(testing.TB) { empty(opt.KeyPrefix) },
 	}
 }

@@ -142,7 +142,7 @@ func TestOpenAPI(t *testing.T) {
 		try("GET", path, "", "", false, 200)
 	}
 	// And of one that is not.
-	store := &awayStore{Store: openLocal(t)}
+	store := &awayStore{store: openLocal(t)}
 	p = startPod(t, podOptions{store: store, edge: server.Config{PostRate: 0.001, PostBurst: 1, ReadyTolerance: 1}})
 	expectServed(t, p)
 	store.away.Store(true)

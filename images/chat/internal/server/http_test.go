@@ -113,7 +113,7 @@ func TestPostOverHTTP(t *testing.T) {
 	if !regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`).MatchString(m.Time) {
 		t.Errorf("time %q is not RFC 3339 in UTC with milliseconds", m.Time)
 	}
-	again := call(t, "POST", url, draftJSON("k1", "another topic", "other words"), "Content-Type: application/json; charset=utf-8")
+	again := call(t, "POST", url, draftJSON("k1", "tea", "other words"), "Content-Type: application/json; charset=utf-8")
 	if same := decode[message](t, again); again.StatusCode != http.StatusOK || same != m {
 		t.Errorf("posted again: %s %+v; want 200 and %+v", again.Status, same, m)
 	}
@@ -454,38 +454,38 @@ func TestLimitOfConnections(t *testing.T) {
 
 // awayStore is a log that can be taken away: every call fails.
 type awayStore struct {
-	chat.Store
+	store
 	away atomic.Bool
 }
 
 var errAway = errors.New("the log is away")
 
-func (s *awayStore) Append(ctx context.Context, part int, drafts []chat.Draft) ([]chat.Appended, error) {
+func (s *awayStore) Append(ctx context.Context, part int, events []chat.Event) ([]chat.Appended, error) {
 	if s.away.Load() {
 		return nil, errAway
 	}
-	return s.Store.Append(ctx, part, drafts)
+	return s.store.Append(ctx, part, events)
 }
 
 func (s *awayStore) State(ctx context.Context, part int) (chat.State, error) {
 	if s.away.Load() {
 		return chat.State{}, errAway
 	}
-	return s.Store.State(ctx, part)
+	return s.store.State(ctx, part)
 }
 
-func (s *awayStore) Before(ctx context.Context, part int, topic string, before chat.Pos, max int) ([]chat.Message, error) {
+func (s *awayStore) Before(ctx context.Context, part int, topic string, before chat.Pos, max int) ([]chat.Event, error) {
 	if s.away.Load() {
 		return nil, errAway
 	}
-	return s.Store.Before(ctx, part, topic, before, max)
+	return s.store.Before(ctx, part, topic, before, max)
 }
 
 func (s *awayStore) Topics(ctx context.Context, part int) ([]chat.TopicInfo, error) {
 	if s.away.Load() {
 		return nil, errAway
 	}
-	return s.Store.Topics(ctx, part)
+	return s.store.Topics(ctx, part)
 }
 
 func openLocal(t testing.TB) *localstore.Store {
@@ -499,7 +499,7 @@ func openLocal(t testing.TB) *localstore.Store {
 }
 
 func TestWhileTheLogIsAway(t *testing.T) {
-	store := &awayStore{Store: openLocal(t)}
+	store := &awayStore{store: openLocal(t)}
 	p := startPod(t, podOptions{store: store, edge: server.Config{ReadyTolerance: time.Hour}})
 	expectServed(t, p)
 	store.away.Store(true)
@@ -532,7 +532,7 @@ func TestReadyz(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer local.Close()
-		store := &awayStore{Store: local}
+		store := &awayStore{store: local}
 		store.away.Store(true)
 		w := assemble(t, store, podOptions{edge: server.Config{ReadyTolerance: 30 * time.Second}, live: live.Config{DrainSettle: 5 * time.Second}})
 		defer w.close()

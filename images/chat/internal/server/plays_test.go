@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"chatapp/chat/internal/chat"
 	"chatapp/chat/internal/redisstore"
 	"chatapp/chat/internal/redistest"
 )
@@ -23,7 +22,7 @@ func TestPlays(t *testing.T) {
 		t.Fatalf("scenes %v, %v", scenes, err)
 	}
 	redis := redistest.Start(t)
-	redisLog := func(t *testing.T) chat.Store {
+	redisLog := func(t *testing.T) store {
 		s, err := redisstore.Open(redisstore.Options{URL: redis.URL(), Partitions: 3, KeyPrefix: t.Name()})
 		if err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -26,13 +27,19 @@ type pod struct {
 	addr     string // host:port
 	url      string
 	sessions *live.Sessions
-	store    chat.Store
+	store    store
+}
+
+// store is what a pod needs of a store.
+type store interface {
+	chat.Log
+	chat.Presence
 }
 
 // podOptions is what tests vary; the zero value gives what podDefaults says.
 type podOptions struct {
 	name    string
-	store   chat.Store // nil: a fresh localstore
+	store   store // nil: a fresh localstore
 	live    live.Config
 	edge    server.Config
 	page    fs.FS
@@ -68,13 +75,14 @@ type parts struct {
 }
 
 // assemble wires a server as cmd/chat does. The caller closes it, then the store.
-func assemble(t testing.TB, store chat.Store, o podOptions) parts {
+func assemble(t testing.TB, store store, o podOptions) parts {
 	t.Helper()
 	o = podDefaults(o)
 	logger := slog.New(slog.DiscardHandler)
 	registry := prometheus.NewRegistry()
 	metrics := live.NewMetrics(registry)
-	service := chat.NewService(store, o.timeout)
+	service := chat.NewService(store, chat.Options{AppendTimeout: o.timeout})
+	service.Start()
 	sessions := live.New(o.live, service, store, metrics, logger)
 	edge, err := server.New(o.edge, service, sessions, metrics, registry, o.page, api.Documents, logger)
 	if err != nil {
@@ -82,7 +90,9 @@ func assemble(t testing.TB, store chat.Store, o podOptions) parts {
 	}
 	return parts{edge, edge.Handler, sessions, func() {
 		sessions.Close()
-		service.Close()
+		if err := service.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
 	}}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -143,7 +144,7 @@ func testA3(t *testing.T, f Factory) {
 
 	first := h.append(0, a)[0]
 	again := a
-	again.Content, again.Topic = "not the same text", "other"
+	again.Content, again.Name, again.Email = "not the same text", "other", strings.ToUpper(a.Email)
 	if got := h.append(0, again)[0]; !got.Duplicate || got.ID != first.ID {
 		t.Errorf("A3: the key again gives %+v, want duplicate of %v", got, first.ID)
 	}
@@ -171,6 +172,27 @@ func testA3(t *testing.T, f Factory) {
 	if n := h.topics(0)["other"].Messages; n != 1 {
 		t.Errorf("A3: duplicates count: topic has %d messages, want 1", n)
 	}
+}
+
+// testA3Others gives one key to several addresses and topics: in one batch,
+// and in batches of their own.
+func testA3Others(t *testing.T, f Factory) {
+	h := open(t, f(t, Options{Partitions: 1}))
+	g := newGen(33, "a3o")
+	ann := g.draft("general")
+	elsewhere, bob := ann, ann
+	elsewhere.Topic = "other"
+	bob.Email = "bob@example.org"
+	first := h.append(0, ann)
+	rest := h.append(0, elsewhere, bob, ann)
+	if rest[0].Duplicate || rest[1].Duplicate || !rest[2].Duplicate || rest[2].ID != first[0].ID || rest[0].ID == rest[1].ID {
+		t.Fatalf("A3: one key, another topic, another address, and the first again: %+v; the first is %+v", rest, first)
+	}
+	want := []chat.Message{{ID: first[0].ID, Draft: ann}, {ID: rest[0].ID, Draft: elsewhere}, {ID: rest[1].ID, Draft: bob}}
+	if again := h.append(0, bob, ann, elsewhere); again[0].ID != want[2].ID || again[1].ID != want[0].ID || again[2].ID != want[1].ID {
+		t.Errorf("A3: all again: %+v", again)
+	}
+	equal(t, "A3: the log", h.all(0, chat.Pos{}, 10), want)
 }
 
 func testA3Race(t *testing.T, f Factory) {

@@ -47,8 +47,10 @@ func testOneOrder(t *testing.T, f Factory) {
 						t.Errorf("read: %v", err)
 						return
 					}
-					seen[i][part] = append(seen[i][part], got...)
-					if len(got) > 0 {
+					for _, e := range got.Events {
+						seen[i][part] = append(seen[i][part], e.Message())
+					}
+					if len(got.Events) > 0 {
 						continue
 					}
 					select {

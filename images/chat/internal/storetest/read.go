@@ -64,14 +64,14 @@ func testR2(t *testing.T, f Factory) {
 		equal(t, "R2: all", h.all(0, chat.Pos{}, max), want) // all checks the size of each answer
 	}
 	got, err := h.Read(h.ctx(), 0, chat.Pos{}, 1, time.Second)
-	if err != nil || len(got) == 0 || len(got) > chat.MaxBatch {
-		t.Errorf("R2: a waiting read of about 1 gave %d, %v", len(got), err)
+	if n := len(got.Events); err != nil || n == 0 || n > chat.MaxBatch {
+		t.Errorf("R2: a waiting read of about 1 gave %d, %v", n, err)
 	}
 	// From within a batch, by a call that would wait if there were nothing.
 	for _, i := range []int{0, chat.MaxBatch - 2, chat.MaxBatch + 2} {
 		got, err := h.Read(h.ctx(), 0, want[i].ID.Pos, 1, patience)
-		if err != nil || len(got) == 0 || got[0] != want[i+1] {
-			t.Errorf("R1: a waiting read from within a batch gave %d messages, %v", len(got), err)
+		if err != nil || len(got.Events) == 0 || got.Events[0].Message() != want[i+1] {
+			t.Errorf("R1: a waiting read from within a batch gave %d messages, %v", len(got.Events), err)
 		}
 	}
 }
@@ -81,16 +81,17 @@ func testR3(t *testing.T, f Factory) {
 	for _, wait := range []time.Duration{0, time.Millisecond, 60 * time.Millisecond, 1100 * time.Millisecond} {
 		start := time.Now()
 		got, err := h.Read(h.ctx(), 0, chat.Pos{}, 10, wait)
-		if len(got) != 0 || err != nil {
-			t.Errorf("R3: an empty log gave %d messages, %v", len(got), err)
+		if len(got.Events) != 0 || err != nil {
+			t.Errorf("R3: an empty log gave %d messages, %v", len(got.Events), err)
 		}
 		if took := time.Since(start); took < wait {
 			t.Errorf("R3: asked to wait %v, it waited %v", wait, took)
 		}
 	}
 	got := h.append(0, newGen(13, "r3").draft("general"))
-	if got, err := h.Read(h.ctx(), 0, got[0].ID.Pos, 10, 50*time.Millisecond); len(got) != 0 || err != nil {
-		t.Errorf("R3: after the last message: %d messages, %v", len(got), err)
+	last := got[0].ID.Pos
+	if got, err := h.Read(h.ctx(), 0, last, 10, 50*time.Millisecond); len(got.Events) != 0 || got.Through != last || err != nil {
+		t.Errorf("R3: after the last message: %+v, %v", got, err)
 	}
 }
 
@@ -108,15 +109,15 @@ func testR4(t *testing.T, f Factory) {
 			var at chat.Pos
 			for n := 0; n < rounds; {
 				got, err := h.Read(ctx, 0, at, 100, 2*patience)
-				if err != nil || len(got) == 0 {
-					t.Errorf("R4: a waiting read gave %d messages, %v", len(got), err)
+				if err != nil || len(got.Events) == 0 {
+					t.Errorf("R4: a waiting read gave %d messages, %v", len(got.Events), err)
 					return
 				}
-				for _, m := range got {
-					seen <- m
+				for _, e := range got.Events {
+					seen <- e.Message()
 				}
-				at = got[len(got)-1].ID.Pos
-				n += len(got)
+				at = got.Through
+				n += len(got.Events)
 			}
 		})
 	}
@@ -143,8 +144,8 @@ func testR5(t *testing.T, f Factory) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if got, _ := h.Read(ctx, 0, chat.Pos{}, 10, 10*patience); len(got) != 0 {
-			t.Errorf("R5: a cancelled read gave %d messages", len(got))
+		if got, _ := h.Read(ctx, 0, chat.Pos{}, 10, 10*patience); len(got.Events) != 0 {
+			t.Errorf("R5: a cancelled read gave %d messages", len(got.Events))
 		}
 	}()
 	time.Sleep(50 * time.Millisecond) // most likely it waits by now; either way it must end
@@ -164,8 +165,8 @@ func testClose(t *testing.T, f Factory) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if got, _ := h.Read(context.Background(), 0, want[2].ID.Pos, 10, 10*patience); len(got) != 0 {
-			t.Errorf("Close: a read gave %d messages", len(got))
+		if got, _ := h.Read(context.Background(), 0, want[2].ID.Pos, 10, 10*patience); len(got.Events) != 0 {
+			t.Errorf("Close: a read gave %d messages", len(got.Events))
 		}
 	}()
 	time.Sleep(50 * time.Millisecond)
@@ -264,49 +265,6 @@ func testT1(t *testing.T, f Factory) {
 		}
 		if len(got) != len(want) {
 			t.Errorf("T1: %d topics, want %d", len(got), len(want))
-		}
-	}
-}
-
-func testP1(t *testing.T, f Factory) {
-	l := f(t, Options{Partitions: 1})
-	hs := openAll(t, l, 2)
-	say := func(h *handle, server string, online int) int {
-		t.Helper()
-		total, err := h.Presence(h.ctx(), server, online)
-		if err != nil {
-			t.Fatalf("presence: %v", err)
-		}
-		return total
-	}
-	if got := say(hs[0], "a", 5); got != 5 {
-		t.Errorf("P1: one server of 5 makes %d", got)
-	}
-	if got := say(hs[1], "b", 3); got != 8 {
-		t.Errorf("P1: servers of 5 and 3 make %d", got)
-	}
-	if got := say(hs[0], "a", 6); got != 9 {
-		t.Errorf("P1: servers of 6 and 3 make %d", got)
-	}
-	pass(l, chat.PresenceMemory/2)
-	if l.Advance == nil { // b goes on, a is silent
-		say(hs[1], "b", 3)
-	} else if got := say(hs[1], "b", 3); got != 9 { // the log's clock is in our hand: exact
-		t.Errorf("P1: a server silent for half of the memory no longer counts: %d", got)
-	}
-	pass(l, chat.PresenceMemory/2)
-	eventually(t, "P1: the silent server does not count", func() bool { return say(hs[1], "b", 3) == 3 })
-}
-
-func testP2(t *testing.T, f Factory) {
-	h := open(t, f(t, Options{Partitions: 1}))
-	for _, c := range []struct {
-		server string
-		online int
-		want   int
-	}{{"a", 5, 5}, {"b", 2, 7}, {"a", 0, 2}, {"never seen", 0, 2}, {"b", 0, 0}, {"a", 1, 1}} {
-		if got, err := h.Presence(h.ctx(), c.server, c.online); got != c.want || err != nil {
-			t.Errorf("P2: after %s said %d: %d, %v; want %d", c.server, c.online, got, err, c.want)
 		}
 	}
 }

@@ -1,5 +1,5 @@
 // Package storetest is the one definition of a correct store: a test for each
-// numbered clause of chat.Store, and seeded property tests over all of them.
+// numbered clause of chat.Log and chat.Presence, and seeded property tests over all of them.
 // Every store runs it whole; what is particular to one store is tested there.
 //
 // Nothing here asserts how fast a store is. The one deadline, patience, only
@@ -26,7 +26,7 @@ type Factory func(t *testing.T, o Options) *Log
 // Options is what a test needs of its log.
 type Options struct {
 	// Partitions is how many the test would like. A store that cannot have
-	// them gives what it has; tests go by Store.Partitions.
+	// them gives what it has; tests go by Log.Partitions.
 	Partitions int
 	Retention  chat.Retention
 	// Alone says that the test will call Away or Crash, so that whatever
@@ -34,12 +34,18 @@ type Options struct {
 	Alone bool
 }
 
+// Store is what keeps a log, and presence beside it.
+type Store interface {
+	chat.Log
+	chat.Presence
+}
+
 // Log is a log under test and what can be done to it. A nil function is what
 // this store cannot do; the tests that need it are left out.
 type Log struct {
 	// Open gives a handle on the log such as another process has. The test
 	// closes it; opening again after that is a restart.
-	Open func(t testing.TB) chat.Store
+	Open func(t testing.TB) Store
 	// Shared says that several handles may be open at the same time.
 	Shared bool
 	// Advance moves the log's clock on. Without it tests wait in real time.
@@ -67,6 +73,7 @@ func Run(t *testing.T, f Factory) {
 		{"A1_DurableAndInOrderOfDrafts", testA1},
 		{"A2_PositionsAscend", testA2},
 		{"A3_KeyNamesTheFirst", testA3},
+		{"A3_KeysBelongToAddressAndTopic", testA3Others},
 		{"A3_RacingHandlesAgree", testA3Race},
 		{"A4_TimeNeverGoesBack", testA4},
 		{"A5_AppendAgainAfterAnError", testA5},
@@ -85,7 +92,8 @@ func Run(t *testing.T, f Factory) {
 		{"T1_TopicsWithCountAndLast", testT1},
 		{"T2_EmptiedTopicsVanish", testT2},
 		{"P1_SilentServersDoNotCount", testP1},
-		{"P2_ZeroIsForgottenAtOnce", testP2},
+		{"P2_NobodyIsForgottenAtOnce", testP2},
+		{"P3_OpenServersAreCounted", testP3},
 		{"Close_EndsCallsUnderWay", testClose},
 		{"Retention_Messages", testRetentionMessages},
 		{"Retention_Bytes", testRetentionBytes},
@@ -102,7 +110,7 @@ func Run(t *testing.T, f Factory) {
 
 // handle is an open store with the helpers tests want; errors end the test.
 type handle struct {
-	chat.Store
+	Store
 	t  *testing.T
 	mu []sync.Mutex // one Append of a process per partition
 }
@@ -151,7 +159,11 @@ func (h *handle) append(part int, drafts ...chat.Draft) []chat.Appended {
 func (h *handle) tryAppend(ctx context.Context, part int, drafts []chat.Draft) ([]chat.Appended, error) {
 	h.mu[part].Lock()
 	defer h.mu[part].Unlock()
-	got, err := h.Append(ctx, part, drafts)
+	events := make([]chat.Event, len(drafts))
+	for i, d := range drafts {
+		events[i] = chat.NewEvent(d)
+	}
+	got, err := h.Append(ctx, part, events)
 	if err != nil {
 		return nil, err
 	}
@@ -169,21 +181,49 @@ func (h *handle) tryAppend(ctx context.Context, part int, drafts []chat.Draft) (
 // all reads everything after a position, max messages a call.
 func (h *handle) all(part int, after chat.Pos, max int) []chat.Message {
 	h.t.Helper()
-	var all []chat.Message
+	return h.known(h.events(part, after, max))
+}
+
+// events reads everything after a position, about max events a call.
+func (h *handle) events(part int, after chat.Pos, max int) []chat.Event {
+	h.t.Helper()
+	var all []chat.Event
 	for {
 		got, err := h.Read(h.ctx(), part, after, max, 0)
 		if err != nil {
 			h.t.Fatalf("read partition %d after %v: %v", part, after, err)
 		}
-		if len(got) == 0 {
+		if n := len(got.Events); n > max+chat.MaxBatch-1 {
+			h.t.Fatalf("R2: read of about %d gave %d events", max, n)
+		} else if got.After != after || n > 0 && got.Through.Compare(got.Events[n-1].ID.Pos) < 0 {
+			h.t.Fatalf("R1: read after %v gave %d events after %v through %v", after, n, got.After, got.Through)
+		}
+		if got.Through == after {
 			return all
 		}
-		if len(got) > max+chat.MaxBatch-1 {
-			h.t.Fatalf("R2: read of about %d gave %d messages", max, len(got))
-		}
-		all = append(all, got...)
-		after = got[len(got)-1].ID.Pos
+		all = append(all, got.Events...)
+		after = got.Through
 	}
+}
+
+// known gives the messages among events, each of which must be of a kind that
+// this version knows.
+func (h *handle) known(events []chat.Event) []chat.Message {
+	h.t.Helper()
+	return messagesIn(h.t, events)
+}
+
+// messagesIn is known for tests that call the store themselves.
+func messagesIn(t *testing.T, events []chat.Event) []chat.Message {
+	t.Helper()
+	var all []chat.Message
+	for _, e := range events {
+		if !e.Kind.Known() {
+			t.Fatalf("R6: an event of kind %v at %v", e.Kind, e.ID)
+		}
+		all = append(all, e.Message())
+	}
+	return all
 }
 
 func (h *handle) before(part int, topic string, bound chat.Pos, max int) []chat.Message {
@@ -192,7 +232,7 @@ func (h *handle) before(part int, topic string, bound chat.Pos, max int) []chat.
 	if err != nil {
 		h.t.Fatalf("read %d before %v of topic %q: %v", max, bound, topic, err)
 	}
-	return got
+	return h.known(got)
 }
 
 func (h *handle) state(part int) chat.State {

@@ -12,99 +12,95 @@ const (
 	MaxPartitions = 256 // ID.Part has 8 bits
 )
 
-// Store is the log: a small driver below the logic of Service and of the feed.
-// It is split into partitions, each an ordered sequence of messages; a topic
-// lives in one partition (PartitionOf). All methods may be called from many
-// goroutines at once, except that each partition has at most one Append of
-// this process under way (Service sees to that).
+// Log is the log: a small driver below the logic of Service. It is split into
+// partitions, each an ordered sequence of events; a topic lives in one
+// partition (PartitionOf). All methods may be called from many goroutines at
+// once, except that each partition has at most one Append of this process
+// under way (Service sees to that).
 //
 // The numbered clauses are the contract. internal/storetest has a test named
 // after each, and every store passes all of them.
-type Store interface {
+type Log interface {
 	// Partitions is the number of partitions, 1 to MaxPartitions, the same
 	// for every process on this log and for all its life.
 	Partitions() int
 
-	// Append takes 1 to MaxBatch clean drafts of topics of partition part.
+	// Append takes 1 to MaxBatch events of topics of partition part. Their
+	// drafts are clean and their IDs are ignored.
 	//
-	//  A1. On success there is one Appended per draft, in the same order, and
-	//      every message is durable: no loss of one process loses it.
-	//  A2. New messages get positions greater than all positions of the
+	//  A1. On success there is one Appended per event, in the same order, and
+	//      every event is durable: no loss of one process loses it.
+	//  A2. New events get positions greater than all positions of the
 	//      partition so far, ascending within the batch.
-	//  A3. A draft whose key was appended in the last KeyMemory, or comes
-	//      earlier in the same batch, is not appended again: Appended has the
-	//      first one's ID and Duplicate is set. Racing appends of several
-	//      processes agree on one.
+	//  A3. An event whose key was appended to its topic by its address in the
+	//      last KeyMemory, or comes earlier in the same batch, is not appended
+	//      again: Appended has the first one's ID and Duplicate is set. Racing
+	//      appends of several processes agree on one. With another topic or
+	//      another address (Draft.KeyDigest) it is another event.
 	//  A4. The time within each ID is the log's, never before the previous
-	//      message's.
-	//  A5. On an error the outcome is unknown for the whole batch: each
-	//      message is either appended once or not at all, and appending the
-	//      same drafts again is safe.
+	//      event's.
+	//  A5. On an error the outcome is unknown for the whole batch: each event
+	//      is either appended once or not at all, and appending the same
+	//      events again is safe.
 	//  A6. Without the log, the error comes within ctx's deadline.
-	Append(ctx context.Context, part int, drafts []Draft) ([]Appended, error)
+	Append(ctx context.Context, part int, events []Event) ([]Appended, error)
 
-	// Read gives messages of a partition that come after a position.
+	// Read gives events of a partition that come after a position.
 	//
 	//  R1. They are in order of position, without gap or repeat, from the
-	//      first after the position on.
-	//  R2. At most about max are given (a batch is never cut off unread: what
-	//      does not fit comes with the next call). max is 1 or more.
+	//      first after the position on, up to Batch.Through, which is the
+	//      position itself where nothing was read.
+	//  R2. About max events at most are given (entries that were appended
+	//      together come together; what does not fit comes with the next
+	//      call). max is 1 or more.
 	//  R3. If there is none, Read waits up to wait for one; then it returns
 	//      none and no error. A wait of 0 does not wait.
-	//  R4. A message is given as soon as it is appended, by whichever process.
+	//  R4. An event is given as soon as it is appended, by whichever process.
 	//  R5. Cancelling ctx ends the wait within a second.
-	Read(ctx context.Context, part int, after Pos, max int, wait time.Duration) ([]Message, error)
+	//  R6. What this version does not know, or what is damaged, is given as an
+	//      event of a kind that is not Known: it never ends the reading. All
+	//      processes of this version see it at the same position.
+	Read(ctx context.Context, part int, after Pos, max int, wait time.Duration) (Batch, error)
 
-	// Before gives the last max messages of a partition, of one topic or
+	// Before gives the last max events of a partition, of one topic or
 	// (topic "") of all, whose position is before a bound.
 	//
 	//  B1. They are in order of position and directly precede the bound.
-	//  B2. The bound need not be the position of a message, nor of that topic.
-	//  B3. Messages that retention has removed are left out.
-	Before(ctx context.Context, part int, topic string, before Pos, max int) ([]Message, error)
+	//  B2. The bound need not be the position of an event, nor of that topic.
+	//  B3. Events that retention has removed are left out.
+	//  B4. R6 holds here, too. What is so damaged that its topic is not known
+	//      is left out of the events of a topic, and of nothing else.
+	Before(ctx context.Context, part int, topic string, before Pos, max int) ([]Event, error)
 
 	// State tells where a partition begins and ends.
 	//
-	//  S1. Head is at or after every message whose Append has returned, in
-	//      any process.
-	//  S2. Every message after Floor is readable; Floor never decreases.
+	//  S1. Head is at or after every event whose Append has returned, in any
+	//      process.
+	//  S2. Every event after Floor is readable; Floor never decreases.
 	//  S3. Epoch changes when, and only when, the log's past is no longer what
 	//      readers were told: it was emptied, or lost its tail.
 	State(ctx context.Context, part int) (State, error)
 
 	// Topics lists the topics of a partition, in any order.
 	//
-	//  T1. Every topic with a retained message is listed, with the number of
-	//      messages appended to it since it last came into being and the time
+	//  T1. Every topic with a retained event is listed, with the number of
+	//      events appended to it since it last came into being and the time
 	//      of its last one.
-	//  T2. A topic whose messages have all been removed by retention is in
-	//      time no longer listed, and costs nothing.
+	//  T2. A topic whose events have all been removed by retention is in time
+	//      no longer listed, and costs nothing.
 	Topics(ctx context.Context, part int) ([]TopicInfo, error)
 
-	// Presence says that the named server has online people connected, and
-	// gives the sum over all servers.
-	//
-	//  P1. A server that has not called for PresenceMemory does not count.
-	//  P2. A server that says 0 online is forgotten at once.
-	Presence(ctx context.Context, server string, online int) (total int, err error)
-
-	// Close ends every call under way and frees everything; the messages stay.
+	// Close ends every call under way and frees everything; the events stay.
 	Close() error
 }
 
-const (
-	// KeyMemory is how long, at the least, a key names its first message.
-	KeyMemory = 24 * time.Hour
-	// PresenceMemory is how long a silent server still counts. Servers call
-	// every PresencePeriod; three calls may be lost.
-	PresenceMemory = 8 * time.Second
-	PresencePeriod = 2 * time.Second
-)
+// KeyMemory is how long, at the least, a key names its first event.
+const KeyMemory = 24 * time.Hour
 
-// Appended is what became of one draft.
+// Appended is what became of one event.
 type Appended struct {
 	ID        ID
-	Duplicate bool // the key was known: ID is the first message's
+	Duplicate bool // the key was known: ID is the first event's
 }
 
 // State is where a partition begins and ends.

@@ -1,0 +1,91 @@
+package chat
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// fakeLog is a log in memory whose appends can be held up and failed.
+type fakeLog struct {
+	Log   // what is not here is not called
+	parts int
+
+	// gate, if set, is called with each batch before it is appended; its
+	// error is the append's.
+	gate func(ctx context.Context, part int, events []Event) error
+
+	mu      sync.Mutex
+	now     uint64 // milliseconds, of the next append
+	events  [][]Event
+	batches [][]Event
+	keys    map[KeyDigest]ID
+	err     error // of the calls that read
+}
+
+func newFakeLog(parts int) *fakeLog {
+	return &fakeLog{parts: parts, events: make([][]Event, parts), keys: map[KeyDigest]ID{}}
+}
+
+func (s *fakeLog) Partitions() int { return s.parts }
+
+func (s *fakeLog) Append(ctx context.Context, part int, events []Event) ([]Appended, error) {
+	if s.gate != nil {
+		if err := s.gate(ctx, part, events); err != nil {
+			return nil, err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now++
+	s.batches = append(s.batches, slices.Clone(events))
+	results := make([]Appended, len(events))
+	for i, e := range events {
+		key := e.Draft.KeyDigest()
+		id, known := s.keys[key]
+		if !known {
+			id = ID{Pos: Pos{Ms: s.now, Idx: uint8(i)}, Part: uint8(part)}
+			s.keys[key] = id
+			e.ID = id
+			s.events[part] = append(s.events[part], e)
+		}
+		results[i] = Appended{ID: id, Duplicate: known}
+	}
+	return results, nil
+}
+
+func (s *fakeLog) Before(_ context.Context, part int, topic string, before Pos, max int) ([]Event, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return nil, s.err
+	}
+	var found []Event
+	for _, e := range s.events[part] {
+		if e.ID.Pos.Compare(before) < 0 && (topic == "" || topic == e.Draft.Topic) {
+			found = append(found, e)
+		}
+	}
+	return found[len(found)-min(len(found), max):], nil
+}
+
+func (s *fakeLog) Topics(_ context.Context, part int) ([]TopicInfo, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return nil, s.err
+	}
+	var infos []TopicInfo
+	for _, e := range s.events[part] {
+		i := slices.IndexFunc(infos, func(t TopicInfo) bool { return t.Topic == e.Draft.Topic })
+		if i < 0 {
+			infos, i = append(infos, TopicInfo{Topic: e.Draft.Topic}), len(infos)
+		}
+		infos[i].Messages++
+		infos[i].Last = e.ID
+	}
+	return infos, nil
+}
+
+const testTimeout = 5 * time.Second

@@ -3,10 +3,6 @@ package chat
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"unicode"
-	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // KeyDigest names an attempt to post, in the memory of a log: the key, for
@@ -24,44 +20,4 @@ func (d Draft) KeyDigest() KeyDigest {
 	}
 	sum := sha256.Sum256(b)
 	return KeyDigest(sum[:16])
-}
-
-// FoldAddress gives one form to all addresses that are the same: those that
-// NFC and simple case folding make equal. It is for comparing, not for showing.
-func FoldAddress(address string) string {
-	folded := true // most are
-	for i := range len(address) {
-		if c := address[i]; c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' {
-			folded = false
-			break
-		}
-	}
-	if folded {
-		return address
-	}
-	address = norm.NFC.String(address)
-	b := make([]byte, 0, len(address))
-	for _, r := range address {
-		b = utf8.AppendRune(b, foldRune(r))
-	}
-	return string(b)
-}
-
-// foldRune gives one letter to all letters that differ in case alone: the
-// small ASCII letter if there is one, else the least of them.
-func foldRune(r rune) rune {
-	if r < utf8.RuneSelf {
-		if 'A' <= r && r <= 'Z' {
-			r += 'a' - 'A'
-		}
-		return r
-	}
-	least := r
-	for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
-		least = min(least, other)
-	}
-	if 'A' <= least && least <= 'Z' {
-		least += 'a' - 'A'
-	}
-	return least
 }

@@ -79,7 +79,7 @@ func TestPings(t *testing.T) {
 			clients = append(clients, p.join(`{"type":"hello"}`))
 		}
 		time.Sleep(10 * time.Minute)
-		synctest.Wait() // for the ping of this very moment
+		synctest.Wait()          // for the ping of this very moment
 		seconds := map[int]int{} // of the period, in which pings came
 		for i, c := range clients {
 			pings := c.got("ping")

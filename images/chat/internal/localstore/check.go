@@ -101,7 +101,7 @@ func checkEntry(buckets [][]byte, key, value []byte) error {
 	case bytes.Equal(name, bucketKeys):
 		ok = len(value) == posSize
 	case bytes.Equal(name, bucketTopics):
-		ok = len(value) == posSize+8
+		ok = len(value) >= posSize+8 // a later version may add to it
 	case bytes.Equal(name, bucketPlaces):
 		ok = len(key) > posSize && key[len(key)-posSize-1] == 0
 	}

@@ -25,14 +25,14 @@ func fill(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	for batch := range 30 {
-		drafts := make([]chat.Draft, 20)
-		for i := range drafts {
-			drafts[i] = chat.Draft{
+		events := make([]chat.Event, 20)
+		for i := range events {
+			events[i] = chat.NewEvent(chat.Draft{
 				Key: fmt.Sprint(batch, "-", i), Topic: fmt.Sprint("topic ", i%7), Name: "Ann", Email: "ann@example.org",
 				Content: strings.Repeat("x", 50+(batch*i)%300*30),
-			}
+			})
 		}
-		if _, err := s.Append(t.Context(), 0, drafts); err != nil {
+		if _, err := s.Append(t.Context(), 0, events); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -248,26 +248,32 @@ func epochOf(t *testing.T, dir string) uint64 {
 }
 
 // use reads everything in a log by every road, and appends, so that retention
-// walks it too. Entries that can't be read may be answered with an error, but
-// nothing may panic.
+// walks it too. What is damaged is stepped over.
 func use(s *Store) string {
 	ctx := context.Background()
 	var from chat.Pos
 	for {
 		got, err := s.Read(ctx, 0, from, 100, 0)
-		if err != nil || len(got) == 0 {
+		if err != nil {
+			return "read: " + err.Error()
+		}
+		if got.Through == from {
 			break
 		}
-		from = got[len(got)-1].ID.Pos
+		from = got.Through
 	}
 	topics, err := s.Topics(ctx, 0)
 	if err != nil {
 		return "topics: " + err.Error()
 	}
 	for _, topic := range topics {
-		_, _ = s.Before(ctx, 0, topic.Topic, chat.MaxPos, 1000)
+		if _, err := s.Before(ctx, 0, topic.Topic, chat.MaxPos, 1000); err != nil {
+			return "history of a topic: " + err.Error()
+		}
 	}
-	_, _ = s.Before(ctx, 0, "", chat.MaxPos, 1000)
-	_, _ = s.Append(ctx, 0, []chat.Draft{{Key: "after", Topic: "topic 1", Name: "Ann", Email: "ann@example.org", Content: "hello"}})
+	if _, err := s.Before(ctx, 0, "", chat.MaxPos, 1000); err != nil {
+		return "history: " + err.Error()
+	}
+	_, _ = s.Append(ctx, 0, []chat.Event{chat.NewEvent(chat.Draft{Key: "after", Topic: "topic 1", Name: "Ann", Email: "ann@example.org", Content: "hello"})})
 	return "read"
 }

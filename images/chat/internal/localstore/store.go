@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -52,6 +53,8 @@ type Store struct {
 	appended chan struct{} // closed, and replaced, by each append
 	presence map[string]told
 
+	directory *Directory
+
 	closing context.Context // ends with Close
 	stop    context.CancelFunc
 	done    sync.WaitGroup
@@ -87,6 +90,7 @@ func Open(o Options) (*Store, error) {
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
+	s.directory = newDirectory(db, s.now)
 	if found.OneMeta {
 		s.logger.Warn("a part of the log's file can't be read; the last append may be lost, and clients are told so", "file", path)
 	}
@@ -101,7 +105,7 @@ func Open(o Options) (*Store, error) {
 // prepare makes the buckets and reads where the log stands. A log that may
 // have lost its tail gets a new epoch.
 func (s *Store) prepare(tx *bbolt.Tx, lost bool) error {
-	for _, name := range allBuckets {
+	for _, name := range slices.Concat(allBuckets, peopleBuckets) {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}
@@ -127,18 +131,24 @@ func (s *Store) keepHouse(ctx context.Context) {
 	tick := time.NewTicker(housekeeping)
 	defer tick.Stop()
 	for {
-		for ctx.Err() == nil {
-			more, err := s.tidy()
-			if err != nil {
-				s.logger.Error("cannot remove old messages", "error", err)
-			}
-			if err != nil || !more {
-				break
-			}
-		}
+		s.repeat(ctx, "cannot remove old messages", s.tidy)
+		s.repeat(ctx, "cannot forget old tokens and keys", s.directory.tidy)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// repeat does something until there is no more of it, it fails, or ctx ends.
+func (s *Store) repeat(ctx context.Context, failed string, do func() (more bool, err error)) {
+	for ctx.Err() == nil {
+		more, err := do()
+		if err != nil {
+			s.logger.Error(failed, "error", err)
+		}
+		if err != nil || !more {
 			return
 		}
 	}

@@ -25,6 +25,23 @@ import (
 //	chat:{pN}:marks       list    "entry count bytes": where retention may cut
 //	chat:{pN}:keys0 … 2   hash    chat.KeyDigest of an event → its position; three
 //	                              generations, of which the oldest is forgotten
+//
+// and, of the directory, all with one hash tag (the scripts of lua/people find
+// them by this prefix, and by what they read):
+//
+//	chat:{people}:addresses       hash    folded address → account
+//	chat:{people}:account:ACCOUNT hash    email, folded, name, password (its hash), created
+//	chat:{people}:tokens:ACCOUNT  zset    digest of a token, by the hour of its last use
+//	chat:{people}:token:DIGEST    string  "account hour"
+//	chat:{people}:wrong:ADDRESS   list    when the last wrong passwords came, newest first
+//	chat:{people}:room:ROOM       hash    name, creator, created, version
+//	chat:{people}:members:ROOM    zset    account, by the version with which it joined
+//	chat:{people}:rooms:ACCOUNT   set     its rooms
+//	chat:{people}:created:ACCOUNT set     the rooms that it is creator of
+//	chat:{people}:made:ACCOUNT:KEY string "ms room": what a key has made; KEY is a digest
+//	chat:{people}:filters:ACCOUNT hash    name → filter
+//	chat:{people}:changes         stream  a change each: people.Change
+//	chat:{people}:call:CALL       string  the answer of a call, in case it is asked for again
 type partKeys struct {
 	log, topics, meta, marks string
 	keys                     [3]string
@@ -49,3 +66,14 @@ func newPartKeys(prefix string, n int) partKeys {
 	k.all = append([]string{k.log, k.topics, k.meta, k.marks}, k.keys[:]...)
 	return k
 }
+
+// peopleKeys are the directory's, as far as Go spells them.
+type peopleKeys struct{ prefix, addresses, changes string }
+
+func newPeopleKeys(prefix string) peopleKeys {
+	p := prefix + ":{people}:"
+	return peopleKeys{prefix: p, addresses: p + "addresses", changes: p + "changes"}
+}
+
+func (k peopleKeys) call(id string) string         { return k.prefix + "call:" + id }
+func (k peopleKeys) filters(account string) string { return k.prefix + "filters:" + account }

@@ -36,7 +36,7 @@ func (s *Store) Append(ctx context.Context, part int, events []chat.Event) ([]ch
 	err := s.try(ctx, s.cmd, &p.away, p.keys.log, func(ctx context.Context, c *redis.Client) error {
 		// Once, as a rule; again without the keys that turn out to be known.
 		for len(b.open) > 0 {
-			reply, err := s.runAppend(ctx, c, p.keys.all, b.args(p.fenceArgs(), s.stepArgs()))
+			reply, err := runDurable(ctx, c, appendScript, s.opt.MinReplicas, p.keys.all, b.args(p.fenceArgs(), s.stepArgs())).Slice()
 			if err != nil {
 				return err
 			}
@@ -57,32 +57,35 @@ func (s *Store) Append(ctx context.Context, part int, events []chat.Event) ([]ch
 var errFewReplicas = errors.New("too few replicas have acknowledged in time; " +
 	"without replicas, set the minimum of replicas to none")
 
-// runAppend sends the script and, on the same connection, the wait for the
-// replicas in one go.
-func (s *Store) runAppend(ctx context.Context, c *redis.Client, keys []string, args []any) ([]any, error) {
+// runDurable sends a script and, on the same connection, the wait for the
+// replicas in one go. Too few of them are an error.
+func runDurable(ctx context.Context, c *redis.Client, script *redis.Script, replicas int, keys []string, args []any) *redis.Cmd {
 	for loaded := false; ; loaded = true {
 		pipe := c.Pipeline()
-		run := appendScript.EvalSha(ctx, pipe, keys, args...)
+		run := script.EvalSha(ctx, pipe, keys, args...)
 		var wait *redis.Cmd
-		if s.opt.MinReplicas > 0 {
-			wait = pipe.Do(ctx, "wait", s.opt.MinReplicas, waitMillis(ctx))
+		if replicas > 0 {
+			wait = pipe.Do(ctx, "wait", replicas, waitMillis(ctx))
 		}
 		_, _ = pipe.Exec(ctx) // each command has its error
-		reply, err := run.Slice()
-		if redis.HasErrorPrefix(err, "NOSCRIPT") && !loaded {
-			if err := appendScript.Load(ctx, c).Err(); err != nil {
-				return nil, err
+		if redis.HasErrorPrefix(run.Err(), "NOSCRIPT") && !loaded {
+			if err := script.Load(ctx, c).Err(); err != nil {
+				run.SetErr(err)
+				return run
 			}
 			continue
 		}
-		if err != nil || wait == nil {
-			return reply, err
+		if run.Err() != nil || wait == nil {
+			return run
 		}
 		n, err := wait.Int()
-		if err == nil && n < s.opt.MinReplicas {
+		if err == nil && n < replicas {
 			err = errFewReplicas
 		}
-		return reply, err
+		if err != nil {
+			run.SetErr(err)
+		}
+		return run
 	}
 }
 

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"embed"
 	"encoding/hex"
 	"errors"
@@ -113,39 +114,7 @@ func (d *Directory) run(ctx context.Context, change bool, script *redis.Script, 
 }
 
 func (d *Directory) malformed() error {
-	return &formError{what: "answer of the directory's scripts", where: d.keys.prefix}
-}
-
-// runDurable sends a script and, on the same connection, the wait for the
-// replicas in one go. Too few of them are an error.
-func runDurable(ctx context.Context, c *redis.Client, script *redis.Script, replicas int, keys []string, args []any) *redis.Cmd {
-	for loaded := false; ; loaded = true {
-		pipe := c.Pipeline()
-		run := script.EvalSha(ctx, pipe, keys, args...)
-		var wait *redis.Cmd
-		if replicas > 0 {
-			wait = pipe.Do(ctx, "wait", replicas, waitMillis(ctx))
-		}
-		_, _ = pipe.Exec(ctx) // each command has its error
-		if redis.HasErrorPrefix(run.Err(), "NOSCRIPT") && !loaded {
-			if err := script.Load(ctx, c).Err(); err != nil {
-				run.SetErr(err)
-				return run
-			}
-			continue
-		}
-		if run.Err() != nil || wait == nil {
-			return run
-		}
-		n, err := wait.Int()
-		if err == nil && n < replicas {
-			err = errFewReplicas
-		}
-		if err != nil {
-			run.SetErr(err)
-		}
-		return run
-	}
+	return errAnswer("answer of the directory's scripts")
 }
 
 // Register implements people.Directory.
@@ -251,7 +220,7 @@ func (d *Directory) Locked(ctx context.Context, folded string) (time.Duration, e
 // CreateRoom implements people.Directory.
 func (d *Directory) CreateRoom(ctx context.Context, n people.NewRoom) (people.Room, bool, error) {
 	args := []any{
-		n.ID, n.Name, n.Creator, hex.EncodeToString([]byte(digest(n.Key))), people.KeyMemory.Milliseconds(),
+		n.ID, n.Name, n.Creator, keyText(n.Key), people.KeyMemory.Milliseconds(),
 		people.MaxMembers, people.MaxRooms,
 	}
 	for _, folded := range n.Members {
@@ -411,7 +380,7 @@ func (d *Directory) extent(ctx context.Context) (removed, last streamID, err err
 		}
 		var ok bool
 		if last, ok = parseStreamID(info.LastGeneratedID); !ok {
-			return &formError{what: "the end of the stream", where: d.keys.changes}
+			return errAnswer("the end of the directory's stream of changes")
 		}
 		if info.EntriesAdded > info.Length { // it was cut before its first entry
 			first, ok := parseStreamID(info.FirstEntry.ID)
@@ -542,6 +511,12 @@ func readToken(s string) (t people.Digest) {
 		copy(t[:], b)
 	}
 	return t
+}
+
+// keyText names the key of a room within a key of Redis: of fixed size.
+func keyText(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:16])
 }
 
 func orEmpty(s *string) string {

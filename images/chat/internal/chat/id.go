@@ -89,6 +89,18 @@ func (p Pos) appendPos(b []byte) []byte {
 	return appendHex(b, uint64(p.Idx), 2)
 }
 
+// Hex is the text form of a position: 22 lowercase hex digits, bytewise in
+// the order of Compare. An ID's text begins with it.
+func (p Pos) Hex() string { return string(p.appendPos(make([]byte, 0, posText))) }
+
+// ParsePos reads the text form.
+func ParsePos(s string) (Pos, error) {
+	if len(s) != posText {
+		return Pos{}, errID
+	}
+	return parsePos(s)
+}
+
 // String is the text form: 24 lowercase hex digits.
 func (id ID) String() string { return string(id.AppendText(make([]byte, 0, idText))) }
 

@@ -43,6 +43,10 @@ type Log interface {
 	//      is either appended once or not at all, and appending the same
 	//      events again is safe.
 	//  A6. Without the log, the error comes within ctx's deadline.
+	//  A7. An event that replies to a message counts as a reply to it at once
+	//      (Numbers). If retention has removed that message, or it is deleted,
+	//      the event is not appended, its key stays free, and Refused is set;
+	//      A3 comes before that.
 	Append(ctx context.Context, part int, events []Event) ([]Appended, error)
 
 	// Read gives events of a partition that come after a position.
@@ -101,6 +105,7 @@ const KeyMemory = 24 * time.Hour
 type Appended struct {
 	ID        ID
 	Duplicate bool // the key was known: ID is the first event's
+	Refused   bool // there is nothing (any more) to reply to: ID is zero
 }
 
 // State is where a partition begins and ends.
@@ -149,5 +154,9 @@ func PartitionOf(topic string, n int) int {
 
 // Size is how many bytes of Retention.Bytes a draft takes.
 func (d Draft) Size() int {
-	return len(d.Key) + len(d.Topic) + len(d.Name) + len(d.Email) + len(d.Content)
+	n := len(d.Key) + len(d.Topic) + len(d.Name) + len(d.Email) + len(d.Content) + len(d.Account)
+	if d.ReplyTo != (ID{}) {
+		n += idText
+	}
+	return n
 }

@@ -29,6 +29,17 @@ type Draft struct {
 	Name    string
 	Email   string
 	Content string
+
+	ReplyTo ID     // the message of the same topic that this one answers; zero: none
+	Account string // of the sender, who held the address; empty for a guest
+}
+
+// replyText is ReplyTo as it is kept: empty where there is none.
+func (d Draft) replyText() string {
+	if d.ReplyTo == (ID{}) {
+		return ""
+	}
+	return d.ReplyTo.String()
 }
 
 // Message is a draft that the log has taken. It never changes.

@@ -6,7 +6,8 @@ import "encoding/binary"
 // fields, each as uvarint length and bytes. All kinds have this form. Fields
 // that a later version adds come last, and an older reader ignores them.
 //
-// A message has the fields key, name, email, content.
+// A message has the fields key, name, email, content; then, where one of them
+// is not empty, reply_to (an ID's text) and account.
 
 // AppendRecord appends the record of an event; its topic and its place are the
 // store's to keep.
@@ -15,6 +16,12 @@ func (e Event) AppendRecord(b []byte) []byte {
 	for _, field := range [...]string{e.Draft.Key, e.Draft.Name, e.Draft.Email, e.Draft.Content} {
 		b = binary.AppendUvarint(b, uint64(len(field)))
 		b = append(b, field...)
+	}
+	if e.Draft.ReplyTo != (ID{}) || e.Draft.Account != "" {
+		for _, field := range [...]string{e.Draft.replyText(), e.Draft.Account} {
+			b = binary.AppendUvarint(b, uint64(len(field)))
+			b = append(b, field...)
+		}
 	}
 	return b
 }
@@ -35,6 +42,25 @@ func ParseRecord(at ID, topic, record string) Event {
 	for _, field := range [...]*string{&e.Draft.Key, &e.Draft.Name, &e.Draft.Email, &e.Draft.Content} {
 		var ok bool
 		if *field, rest, ok = cutField(rest); !ok {
+			return Damaged(at, topic)
+		}
+	}
+	if rest == "" {
+		return e
+	}
+	var parent string
+	for _, field := range [...]*string{&parent, &e.Draft.Account} {
+		if rest == "" {
+			break
+		}
+		var ok bool
+		if *field, rest, ok = cutField(rest); !ok {
+			return Damaged(at, topic)
+		}
+	}
+	if parent != "" {
+		var err error
+		if e.Draft.ReplyTo, err = ParseID(parent); err != nil {
 			return Damaged(at, topic)
 		}
 	}

@@ -30,14 +30,20 @@ func TestRecordOfALaterVersion(t *testing.T) {
 	message := NewEvent(draft())
 	message.ID = at
 	plain := string(message.AppendRecord(nil))
+	reply := message
+	reply.Draft.ReplyTo, reply.Draft.Account = ID{Pos: Pos{Ms: 4}, Part: 1}, "abcdefghijklmnop"
+	full := string(reply.AppendRecord(nil))
 	for _, c := range []struct {
 		name, record string
 		want         Event
 		size         int
 	}{
 		{"as it is", plain, message, message.Size()},
-		{"a field more", plain + "\x03abc", message, message.Size() + 3},
-		{"two fields more", plain + "\x00\x01a", message, message.Size() + 1},
+		{"a reply", full, reply, reply.Size()},
+		{"a field more", full + "\x03abc", reply, reply.Size() + 3},
+		{"two fields more", full + "\x00\x01a", reply, reply.Size() + 1},
+		{"of a reply without an account", plain + "\x18" + reply.Draft.ReplyTo.String(), Event{ID: at, Kind: 'm', Draft: func() Draft { d := message.Draft; d.ReplyTo = reply.Draft.ReplyTo; return d }()}, message.Size() + 24},
+		{"a reply to what is no id", plain + "\x03abc", Damaged(at, message.Draft.Topic), -1},
 		{"another kind", "z\x03abc\x02de", Event{ID: at, Kind: 'z', Draft: Draft{Topic: message.Draft.Topic}}, len(message.Draft.Topic) + 5},
 		{"another kind alone", "z", Event{ID: at, Kind: 'z', Draft: Draft{Topic: message.Draft.Topic}}, len(message.Draft.Topic)},
 		{"nothing", "", Damaged(at, message.Draft.Topic), len(message.Draft.Topic)},

@@ -13,7 +13,6 @@ import (
 	"github.com/gorilla/websocket"
 
 	"chatapp/chat/internal/chat"
-	"chatapp/chat/internal/clock"
 )
 
 // TestEachMessageOnceAndInOrder drives two pods on one log that is often slow
@@ -65,7 +64,7 @@ func (w *world) trouble(ctx context.Context, call string) error {
 		return nil
 	}
 	if w.intN(3) == 0 {
-		if !clock.Pause(ctx, time.Duration(w.intN(150))*time.Millisecond) {
+		if !pause(ctx, time.Duration(w.intN(150))*time.Millisecond) {
 			return context.Cause(ctx)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -34,6 +35,9 @@ func (s *Store) Append(ctx context.Context, _ int, events []chat.Event) ([]chat.
 		return nil, fmt.Errorf("append: %w", err)
 	}
 	s.advance(head, floor)
+	if slices.ContainsFunc(events, func(e chat.Event) bool { return e.Draft.ReplyTo != (chat.ID{}) }) {
+		s.changedNumbers()
+	}
 	return results, nil
 }
 
@@ -48,6 +52,7 @@ func (s *Store) write(tx *bbolt.Tx, events []chat.Event) ([]chat.Appended, chat.
 		pos     = s.nextBatch(meta)
 		total   = readCount(meta.Get(metaCount))
 		bytes   = readCount(meta.Get(metaBytes))
+		numbers *book // opened by the first reply
 	)
 	for i, e := range events {
 		digest, topic := e.Draft.KeyDigest(), e.Draft.Topic
@@ -55,6 +60,18 @@ func (s *Store) write(tx *bbolt.Tx, events []chat.Event) ([]chat.Appended, chat.
 			first, _ := readPos(v)
 			results[i] = chat.Appended{ID: chat.ID{Pos: first}, Duplicate: true}
 			continue
+		}
+		if parent := e.Draft.ReplyTo; parent != (chat.ID{}) {
+			if numbers == nil {
+				numbers = s.openBook(tx)
+			}
+			if !numbers.takesReply(parent, topic) {
+				results[i] = chat.Appended{Refused: true}
+				continue
+			}
+			if err := numbers.reply(parent, topic, pos); err != nil {
+				return nil, head, err
+			}
 		}
 		results[i] = chat.Appended{ID: chat.ID{Pos: pos}}
 		at := posKey(pos)
@@ -78,8 +95,13 @@ func (s *Store) write(tx *bbolt.Tx, events []chat.Event) ([]chat.Appended, chat.
 		bytes += int64(e.Size())
 		pos.Idx++ // at most chat.MaxBatch events, so it does not overflow before the last
 	}
-	if head.IsZero() { // all were repeats
+	if head.IsZero() { // all were repeats, or refused
 		return results, head, nil
+	}
+	if numbers != nil {
+		if err := numbers.close(); err != nil {
+			return nil, head, err
+		}
 	}
 	for key, value := range map[string][]byte{
 		string(metaHead): posKey(head), string(metaCount): countValue(total), string(metaBytes): countValue(bytes),

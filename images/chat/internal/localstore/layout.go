@@ -3,6 +3,7 @@ package localstore
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"chatapp/chat/internal/chat"
 )
@@ -31,7 +32,8 @@ var (
 	bucketKeys   = []byte("keys")
 	bucketAges   = []byte("ages")
 
-	allBuckets = [][]byte{bucketMeta, bucketLog, bucketTopics, bucketPlaces, bucketKeys, bucketAges}
+	// numbers, votes, replies, changes: numbers.go
+	allBuckets = slices.Concat([][]byte{bucketMeta, bucketLog, bucketTopics, bucketPlaces, bucketKeys, bucketAges}, numberBuckets)
 
 	metaEpoch = []byte("epoch")
 	metaHead  = []byte("head")

@@ -25,12 +25,15 @@ func (s *Store) due(tx *bbolt.Tx) bool {
 	if k, _ := tx.Bucket(bucketAges).Cursor().First(); k != nil && forgettable(k, now) {
 		return true
 	}
+	meta := tx.Bucket(bucketMeta)
+	if floor, ok := readPos(meta.Get(metaFloor)); ok && numbersUpTo(tx, floor) {
+		return true
+	}
 	k, v := tx.Bucket(bucketLog).Cursor().First()
 	if k == nil {
 		return false
 	}
 	at, ok := readPos(k)
-	meta := tx.Bucket(bucketMeta)
 	return !ok || !s.wants(at, sizeOf(v), readCount(meta.Get(metaCount)), readCount(meta.Get(metaBytes)), now)
 }
 
@@ -81,7 +84,15 @@ func (s *Store) trim(tx *bbolt.Tx, limit int) (floor chat.Pos, more bool, err er
 		}
 	}
 	forgotten, err := forgetKeys(tx, now, limit)
-	return floor, removed == limit || forgotten == limit, err
+	if err != nil {
+		return floor, false, err
+	}
+	cut := floor
+	if cut.IsZero() {
+		cut, _ = readPos(meta.Get(metaFloor))
+	}
+	beside, err := forgetNumbers(tx, cut, limit)
+	return floor, beside || removed == limit || forgotten == limit, err
 }
 
 // forgetPlace removes what the other buckets say of an event that is removed.

@@ -51,6 +51,7 @@ type Store struct {
 	mu       sync.Mutex
 	state    chat.State
 	appended chan struct{} // closed, and replaced, by each append
+	counted  chan struct{} // the same, by each change of numbers
 	presence map[string]told
 
 	directory *Directory
@@ -82,7 +83,7 @@ func Open(o Options) (*Store, error) {
 	}
 	s := &Store{
 		db: db, retention: o.Retention, logger: o.Logger, now: o.Now,
-		appended: make(chan struct{}), presence: map[string]told{},
+		appended: make(chan struct{}), counted: make(chan struct{}), presence: map[string]told{},
 	}
 	if s.now == nil {
 		s.now = time.Now

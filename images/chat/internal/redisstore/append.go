@@ -36,7 +36,11 @@ func (s *Store) Append(ctx context.Context, part int, events []chat.Event) ([]ch
 	err := s.try(ctx, s.cmd, &p.away, p.keys.log, func(ctx context.Context, c *redis.Client) error {
 		// Once, as a rule; again without the keys that turn out to be known.
 		for len(b.open) > 0 {
-			reply, err := runDurable(ctx, c, appendScript, s.opt.MinReplicas, p.keys.all, b.args(p.fenceArgs(), s.stepArgs())).Slice()
+			keys := p.keys.all
+			if b.replies {
+				keys = p.keys.replying
+			}
+			reply, err := runDurable(ctx, c, appendScript, s.opt.MinReplicas, keys, b.args(p.fenceArgs(), s.stepArgs())).Slice()
 			if err != nil {
 				return err
 			}
@@ -118,13 +122,20 @@ func (s *Store) appended(p *partition, b *batch, reply []any) error {
 		for i := 4; i < len(reply); i += 2 {
 			place, ok := reply[i].(int64)
 			text, _ := reply[i+1].(string)
-			pos, err := parsePos(text)
-			if err != nil || !ok || place < 0 || int(place) >= len(b.open) {
+			if !ok || place < 0 || int(place) >= len(b.open) {
 				return bad
 			}
-			b.done[b.open[place]] = chat.Appended{ID: chat.ID{Pos: pos, Part: b.part}, Duplicate: true}
+			done := &b.done[b.open[place]]
+			if done.Refused = text == ""; done.Refused {
+				continue
+			}
+			pos, err := parsePos(text)
+			if err != nil {
+				return bad
+			}
+			*done = chat.Appended{ID: chat.ID{Pos: pos, Part: b.part}, Duplicate: true}
 		}
-		b.open = slices.DeleteFunc(b.open, func(i int) bool { return b.done[i].Duplicate })
+		b.open = slices.DeleteFunc(b.open, func(i int) bool { return b.done[i].Duplicate || b.done[i].Refused })
 		return nil
 	}
 

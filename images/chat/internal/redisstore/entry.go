@@ -127,6 +127,8 @@ type batch struct {
 	first  []int  // of each event: itself, or the earlier one with its key
 	done   []chat.Appended
 	part   uint8
+
+	replies bool // some of the events reply to a message
 }
 
 func newBatch(events []chat.Event, part int) *batch {
@@ -150,6 +152,7 @@ func newBatch(events []chat.Event, part int) *batch {
 			b.open = append(b.open, i)
 		}
 		b.first[i] = at
+		b.replies = b.replies || events[i].Draft.ReplyTo != (chat.ID{})
 	}
 	return b
 }
@@ -184,6 +187,13 @@ func (b *batch) args(fence [4]any, steps [3]any) []any {
 	}
 	for _, name := range names {
 		args = append(args, name, topics[name].count, topics[name].last)
+	}
+	if b.replies {
+		for idx, i := range b.open {
+			if d := b.events[i].Draft; d.ReplyTo != (chat.ID{}) {
+				args = append(args, idx, d.ReplyTo.Pos.Hex(), d.Topic)
+			}
+		}
 	}
 	copy(args, fence[:])
 	args[4], args[5], args[6], args[7] = bytes, steps[0], steps[1], steps[2]

@@ -21,10 +21,15 @@ import (
 //	                              entry that retention removed; count, bytes:
 //	                              ever appended; mark_count, mark_bytes, mark_ms: of the
 //	                              last mark; rotated: when the generations moved on;
-//	                              duplicates: repeats of keys seen
+//	                              duplicates: repeats of keys seen; rev: of the last
+//	                              change of numbers; ballots, deletions: ever counted
 //	chat:{pN}:marks       list    "entry count bytes": where retention may cut
 //	chat:{pN}:keys0 … 2   hash    chat.KeyDigest of an event → its position; three
 //	                              generations, of which the oldest is forgotten
+//	chat:{pN}:numbers, touched, changes, updates, up, down, replies
+//	                      the numbers beside messages: lua/numbers.lua, lua/vote.lua;
+//	                      replies is a sorted set, all scored 0, of two positions:
+//	                      the message's and the reply's
 //
 // and, of the directory, all with one hash tag (the scripts of lua/people find
 // them by this prefix, and by what they read):
@@ -46,6 +51,12 @@ type partKeys struct {
 	log, topics, meta, marks string
 	keys                     [3]string
 	all                      []string // in the order of the scripts' KEYS 1..7
+
+	numbers, touched, changes, updates, up, down, replies string
+
+	// In the order of KEYS: of append.lua where there are replies, vote.lua,
+	// forget.lua.
+	replying, vote, forget []string
 }
 
 type globalKeys struct{ partitions, presence, open string }
@@ -64,6 +75,11 @@ func newPartKeys(prefix string, n int) partKeys {
 		keys: [3]string{p + "keys0", p + "keys1", p + "keys2"},
 	}
 	k.all = append([]string{k.log, k.topics, k.meta, k.marks}, k.keys[:]...)
+	k.numbers, k.touched, k.changes, k.updates = p+"numbers", p+"touched", p+"changes", p+"updates"
+	k.up, k.down, k.replies = p+"up", p+"down", p+"replies"
+	k.replying = append(k.all[:len(k.all):len(k.all)], k.numbers, k.touched, k.changes, k.updates, k.replies)
+	k.vote = []string{k.meta, k.numbers, k.touched, k.changes, k.updates, k.up, k.down}
+	k.forget = []string{k.meta, k.numbers, k.touched, k.changes, k.up, k.down, k.replies}
 	return k
 }
 

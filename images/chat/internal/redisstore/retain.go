@@ -84,6 +84,7 @@ func (s *Store) retain(p *partition) {
 			return
 		}
 	}
+	s.forget(p)
 }
 
 // tidyPeriod is how often retention looks at the log without being told of a

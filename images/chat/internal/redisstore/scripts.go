@@ -23,7 +23,7 @@ var (
 
 // One script, one operation. They never change while the process runs.
 var (
-	appendScript   = redis.NewScript(fenceLua + appendLua)
+	appendScript   = redis.NewScript(fenceLua + numbersLua + appendLua)
 	stateScript    = redis.NewScript(fenceLua + stateLua)
 	historyScript  = redis.NewScript(historyLua)
 	retainScript   = redis.NewScript(retainLua)

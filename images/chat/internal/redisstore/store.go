@@ -154,7 +154,7 @@ func Open(o Options) (*Store, error) {
 		log:    o.Logger.With("component", "redisstore"),
 		marked: make(chan int, o.Partitions),
 		cmd:    target.connect(commandPool, 0),
-		tail:   target.connect(tailPool+2*o.Partitions, tailSlice+tailGrace),
+		tail:   target.connect(tailPool+3*o.Partitions, tailSlice+tailGrace),
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	for n := range o.Partitions {

@@ -1,8 +1,10 @@
 -- Appends a batch as one stream entry, if all of its keys are new; else
 -- appends nothing and tells which are known, so that the caller leaves those
--- out. fence.lua comes before it.
+-- out; or that some reply to what is gone. fence.lua and numbers.lua come before
+-- it.
 --
--- KEYS  1 log  2 topics  3 meta  4 marks  5..7 keys0..keys2
+-- KEYS  1 log  2 topics  3 meta  4 marks  5..7 keys0..keys2; where there are
+--       replies, 8..11 numbers, touched, changes, updates  12 replies
 -- ARGV  1..4    for the fence
 --       5       bytes of the messages, as retention counts them
 --       6..8    a mark is due after so many messages, bytes, milliseconds;
@@ -12,9 +14,12 @@
 --       then    n digests of keys
 --               k triples: topic, how many messages it has here, index of
 --               the last of them
+--               for each reply: its place (0..n-1), the position (pos of
+--               numbers.lua) of what it replies to, the topic
 -- Gives epoch and head (ms-seq-idx); then either the id of the entry and 1 if
 --       a mark was set, else 0; or '', 0, and for each known key its place
---       (0..n-1) and its position (ms-seq-idx).
+--       (0..n-1) and its position (ms-seq-idx), or, when all are new, for
+--       each reply to what is gone its place and ''.
 --
 -- The entry: version '1' and k; for each topic its name and what the topics
 -- hash said of it before (messages, entry, index; '-': nothing), which leads
@@ -48,6 +53,23 @@ if next(known) then
   return answer
 end
 
+local answering = topics + 3 * k -- replies come after this
+local numbers
+if #ARGV > answering then
+  numbers = book(KEYS[3], 8)
+  for a = answering + 1, #ARGV, 3 do
+    local page = numbers.get(ARGV[a + 1], ARGV[a + 2])
+    if not page or page.deleted == 1 then
+      answer[#answer + 1] = tonumber(ARGV[a])
+      answer[#answer + 1] = ''
+    end
+  end
+  if #answer > 4 then
+    redis.call('HINCRBY', KEYS[3], 'duplicates', 0) -- as above: this must write
+    return answer
+  end
+end
+
 local names = {}
 for j = 0, k - 1 do
   names[j + 1] = ARGV[topics + 1 + 3 * j]
@@ -69,6 +91,22 @@ end
 redis.call('HSET', unpack(ids))
 head = ids[2 * n + 1]
 answer[2], answer[3] = head, id
+
+if numbers then
+  local child = string.match(id, '^%d+')
+  child = string.format('%012x%08x', tonumber(child), tonumber(string.match(id, '%d+$')))
+  local answers = {KEYS[12]}
+  for a = answering + 1, #ARGV, 3 do
+    local parent = ARGV[a + 1]
+    local page = numbers.get(parent, ARGV[a + 2])
+    page.replies = page.replies + 1
+    numbers.touch(parent)
+    answers[#answers + 1] = 0
+    answers[#answers + 1] = parent .. string.format('%s%02x', child, ARGV[a])
+  end
+  redis.call('ZADD', unpack(answers))
+  numbers.close()
+end
 
 local infos, at = {KEYS[2]}, topics + 3
 base = ' ' .. id .. ' '

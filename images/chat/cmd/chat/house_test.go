@@ -20,8 +20,14 @@ var allowed = map[string][]string{
 	"internal/redistest":  {},
 	"internal/storetest":  {"internal/chat", "internal/people"},
 	"internal/measured":   {"internal/chat"},
-	"internal/live":       {"internal/chat", "internal/wire"},
-	"internal/server":     {"internal/chat", "internal/wire", "internal/live"},
+	"internal/clock":      {},
+	"internal/limit":      {"internal/chat"},
+	"internal/feed":       {"internal/chat", "internal/clock", "internal/wire"},
+	"internal/crowd":      {"internal/chat", "internal/clock", "internal/wire"},
+	"internal/live": {
+		"internal/chat", "internal/clock", "internal/crowd", "internal/feed", "internal/limit", "internal/wire",
+	},
+	"internal/server": {"internal/chat", "internal/limit", "internal/live", "internal/wire"},
 	"cmd/chat": {
 		"api", "web", "internal/chat", "internal/localstore", "internal/redisstore",
 		"internal/measured", "internal/live", "internal/server",

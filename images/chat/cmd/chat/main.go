@@ -114,6 +114,7 @@ func run(ctx context.Context, c config, out io.Writer, logger *slog.Logger) (err
 	metrics := live.NewMetrics(registry)
 	c.sessions.Name, c.sessions.Origins = c.name, c.origins
 	sessions := live.New(c.sessions, service, store, metrics, logger)
+	sessions.Start()
 	defer sessions.Close()
 	edge, err := server.New(server.Config{
 		PostRate: c.sessions.PostRate, PostBurst: c.sessions.PostBurst,

@@ -5,19 +5,48 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"chatapp/chat/internal/chat"
+	"chatapp/chat/internal/feed"
 )
 
-func batch(first, n int) []chat.Message {
-	messages := make([]chat.Message, n)
-	for i := range messages {
-		messages[i] = logged(0, first+i, "tea")
-		messages[i].Content = strings.Repeat("x", 200)
+func batch(first, n int) chat.Batch {
+	b := chat.Batch{Events: make([]chat.Event, 0, n)}
+	for i := range n {
+		b.Through = chat.Pos{Ms: uint64(first + i)}
+		b.Events = append(b.Events, chat.Event{ID: chat.ID{Pos: b.Through}, Kind: chat.KindMessage, Draft: chat.Draft{
+			Key: fmt.Sprint("k0-", first+i), Topic: "tea", Name: "Ann", Email: "ann@example.org", Content: strings.Repeat("x", 200),
+		}})
 	}
-	return messages
+	return b
+}
+
+func messages(b chat.Batch) []chat.Message {
+	list := make([]chat.Message, len(b.Events))
+	for i, e := range b.Events {
+		list[i] = e.Message()
+	}
+	return list
+}
+
+// idleOutbox gathers and is never written.
+func idleOutbox(m *Metrics) *outbox {
+	o := &outbox{flushing: true}
+	o.init(nil, 1<<30, m)
+	return o
+}
+
+func newHub(m *Metrics, events []chat.Event) *feed.Hub {
+	h := feed.NewHub(1, m.feed)
+	recent := chat.Batch{Events: events}
+	if n := len(events); n > 0 {
+		recent.Through = events[n-1].ID.Pos
+	}
+	h.Reset(1, []chat.Batch{recent})
+	return h
 }
 
 // BenchmarkBroadcast is what the hub costs for each session: encoding once,
@@ -28,20 +57,20 @@ func BenchmarkBroadcast(b *testing.B) {
 			const sessions = 1000
 			b.Run(fmt.Sprintf("topics=%d/messages=%d", len(topics.Names), n), func(b *testing.B) {
 				m := NewMetrics(prometheus.NewRegistry())
-				h := newHub(1, m)
-				h.reset(1, make([]chat.Pos, 1), nil)
-				all := make([]*session, sessions)
+				h := newHub(m, nil)
+				all := make([]*outbox, sessions)
 				for i := range all {
-					all[i] = idleSession(topics, m)
-					h.attach(all[i], 1, make([]chat.Pos, 1))
+					all[i] = idleOutbox(m)
+					h.Attach(all[i], feed.Interest{Topics: topics}, 1, make([]chat.Pos, 1))
 				}
 				first := 1
 				b.ReportAllocs()
 				for b.Loop() {
-					h.publish(batch(first, n))
+					h.Publish(0, batch(first, n))
 					first += n
-					for _, s := range all { // what flush does, less the write
-						s.out.frames, s.out.live = s.out.frames[:0], 0
+					for _, o := range all { // what flush does, less the write
+						o.frames = o.frames[:0]
+						o.deliveries.Reset()
 					}
 				}
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n*sessions), "ns/delivery")
@@ -63,14 +92,17 @@ func BenchmarkQueue(b *testing.B) {
 				defer close(read)
 				_, _ = io.Copy(io.Discard, c.NetConn())
 			}()
+			for len(p.all()) == 0 { // the upgrade is answered a moment before
+				time.Sleep(time.Millisecond)
+			}
 			o := &p.all()[0].out
-			f := newMessages(encode(batch(1, 1)), chat.Cursor{Pos: make([]chat.Pos, 1)}.String())
+			f := feed.Frame(feed.Encode(messages(batch(1, 1))), chat.Cursor{Pos: make([]chat.Pos, 1)}.String())
 			b.ReportAllocs()
 			for b.Loop() {
 				o.mu.Lock() // so that all are there when flush looks
 				for range n {
 					o.frames = append(o.frames, waiting{f, true})
-					o.live += len(f.text)
+					o.deliveries.Force(len(f.Text))
 				}
 				o.start()
 				o.mu.Unlock()
@@ -85,20 +117,19 @@ func BenchmarkQueue(b *testing.B) {
 
 // BenchmarkEncode is one message of 200 characters made ready for everybody.
 func BenchmarkEncode(b *testing.B) {
-	messages := batch(1, 1)
+	list := messages(batch(1, 1))
 	b.ReportAllocs()
 	for b.Loop() {
-		encode(messages)
+		feed.Encode(list)
 	}
 }
 
 // BenchmarkWelcome is a hello answered from the window: 50 latest messages.
 func BenchmarkWelcome(b *testing.B) {
 	m := NewMetrics(prometheus.NewRegistry())
-	h := newHub(1, m)
-	h.reset(1, make([]chat.Pos, 1), batch(1, 5000))
+	h := newHub(m, batch(1, 5000).Events)
 	b.ReportAllocs()
 	for b.Loop() {
-		latest(h.view().items, chat.AllTopics, 51)
+		h.Snapshot().Last(feed.Interest{Topics: chat.AllTopics}, chat.Pos{}, 51)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"chatapp/chat/internal/feed"
 )
 
 // bubble runs a test in a synctest bubble with a pod over pipes on a fresh
@@ -214,9 +216,7 @@ func TestRelations(t *testing.T) {
 		"a client may miss one ping":                            idleWait > 2*pingPeriod,
 		"a slow reader is closed within 5 s":                    2*goodbyeWait < 5*time.Second,
 		"a write under way and a close frame fit after goodbye": goodbyeBuffer > sendBuffer+maxJoined,
-		"the window serves what one attach may queue":           maxAttach < windowItems && maxAttach <= pageMessages,
-		"an outage is waited for longer than one call may take": outage > callWait,
-		"the preload fits the window":                           preload <= windowItems,
+		"a page holds what one attach may answer":               feed.MaxAttach <= pageMessages,
 		"a frame that joins is bounded like a client's own":     maxJoined <= 32<<10,
 		"pings are spread over whole seconds":                   pingPeriod%time.Second == 0,
 	} {

@@ -107,7 +107,7 @@ func TestOutageFromTheStart(t *testing.T) {
 		c.leave()
 		late := p.join(`{"type":"hello","cursor":"unknown"}`)
 		away.Store(true)
-		time.Sleep(outage + 10*time.Second)
+		time.Sleep(logPatience + 10*time.Second)
 		if e := late.got("close", "welcome"); len(e) == 0 {
 			t.Error("neither welcomed nor closed after the longest wait")
 		}

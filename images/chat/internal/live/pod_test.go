@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"chatapp/chat/internal/chat"
+	"chatapp/chat/internal/feed"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -34,13 +35,13 @@ type pod struct {
 
 // start starts a pod over pipes, which suit synctest bubbles: their time is
 // the bubble's. The caller closes it before the bubble ends.
-func start(t testing.TB, store storeOf, c Config) *pod {
+func start(t testing.TB, store *memStore, c Config) *pod {
 	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 	return startOn(t, store, c, l, l.dial)
 }
 
 // startTCP starts a pod on a port of loopback.
-func startTCP(t testing.TB, store storeOf, c Config) *pod {
+func startTCP(t testing.TB, store *memStore, c Config) *pod {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -49,7 +50,7 @@ func startTCP(t testing.TB, store storeOf, c Config) *pod {
 	return startOn(t, store, c, l, func() (net.Conn, error) { return net.Dial("tcp", l.Addr().String()) })
 }
 
-func startOn(t testing.TB, store storeOf, c Config, l net.Listener, dial func() (net.Conn, error)) *pod {
+func startOn(t testing.TB, store *memStore, c Config, l net.Listener, dial func() (net.Conn, error)) *pod {
 	if c.Name == "" {
 		c.Name = "chat-0"
 	}
@@ -57,11 +58,12 @@ func startOn(t testing.TB, store storeOf, c Config, l net.Listener, dial func() 
 		c.QueueBytes = 512 << 10
 	}
 	service := chat.NewService(store, chat.Options{AppendTimeout: 5 * time.Second})
-	service.Start()
 	p := &pod{
 		Sessions: New(c, service, store, NewMetrics(prometheus.NewRegistry()), slog.New(slog.DiscardHandler)),
 		t:        t, service: service, listener: l, dial: dial,
 	}
+	service.Start()
+	p.Start()
 	p.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if status, err := p.Accept(w, r); err != nil {
 			http.Error(w, err.Message, status)
@@ -74,6 +76,9 @@ func startOn(t testing.TB, store storeOf, c Config, l net.Listener, dial func() 
 	}()
 	return p
 }
+
+// snapshot is what the pod's hub has.
+func (p *pod) snapshot() feed.Snapshot { return p.shared.feed.Hub().Snapshot() }
 
 func (p *pod) close() {
 	p.Close()

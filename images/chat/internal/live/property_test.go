@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"chatapp/chat/internal/chat"
+	"chatapp/chat/internal/clock"
 )
 
 // TestEachMessageOnceAndInOrder drives two pods on one log that is often slow
@@ -64,7 +65,7 @@ func (w *world) trouble(ctx context.Context, call string) error {
 		return nil
 	}
 	if w.intN(3) == 0 {
-		if !pause(ctx, time.Duration(w.intN(150))*time.Millisecond) {
+		if !clock.Pause(ctx, time.Duration(w.intN(150))*time.Millisecond) {
 			return context.Cause(ctx)
 		}
 	}

@@ -92,7 +92,7 @@ func hello(topics chat.TopicSet, cursor string, limit int) string {
 // window holds whole, and from positions of a longer one before, at and after
 // the beginning of the window, with every kind of topic set.
 func TestResumeFromEveryPosition(t *testing.T) {
-	for _, c := range []struct{ partitions, messages, step int }{{1, 60, 1}, {3, 60, 1}, {1, preload + 700, 677}, {4, preload + 700, 677}} {
+	for _, c := range []struct{ partitions, messages, step int }{{1, 60, 1}, {3, 60, 1}, {1, 2048 + 700, 677}, {4, 2048 + 700, 677}} {
 		t.Run(fmt.Sprintf("%d messages in %d partitions", c.messages, c.partitions), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := newMemStore(c.partitions)
@@ -100,7 +100,7 @@ func TestResumeFromEveryPosition(t *testing.T) {
 				p := start(t, store, Config{})
 				defer p.close()
 				synctest.Wait()
-				epoch := p.hub.view().epoch
+				epoch := p.snapshot().Epoch
 				pos := make([]chat.Pos, c.partitions)
 				for i := 0; i <= len(all); i++ {
 					if i > 0 {
@@ -143,23 +143,23 @@ func TestCursorsThatCannotBeHonoured(t *testing.T) {
 		p := start(t, store, Config{})
 		defer p.close()
 		synctest.Wait()
-		v := p.hub.view()
+		v := p.snapshot()
 		floor := store.parts[0].floor
-		past := slices.Clone(v.head)
+		past := slices.Clone(v.Head)
 		past[1] = past[1].Next()
 		for name, c := range map[string]struct {
 			cursor    chat.Cursor
 			recovered bool
 		}{
-			"the end":                      {chat.Cursor{Epoch: v.epoch, Pos: v.head}, true},
-			"at the floor":                 {chat.Cursor{Epoch: v.epoch, Pos: []chat.Pos{floor, {}}}, true},
-			"before the floor by one":      {chat.Cursor{Epoch: v.epoch, Pos: []chat.Pos{{Ms: floor.Ms - 1, Seq: floor.Seq, Idx: floor.Idx}, {}}}, false},
-			"the beginning":                {chat.Cursor{Epoch: v.epoch, Pos: []chat.Pos{{}, {}}}, false},
-			"after the end":                {chat.Cursor{Epoch: v.epoch, Pos: past}, false},
-			"of another log":               {chat.Cursor{Epoch: v.epoch + 1, Pos: v.head}, false},
-			"of a log with one partition":  {chat.Cursor{Epoch: v.epoch, Pos: v.head[:1]}, false},
-			"of a log with more":           {chat.Cursor{Epoch: v.epoch, Pos: append(slices.Clone(v.head), chat.Pos{})}, false},
-			"of a log without a partition": {chat.Cursor{Epoch: v.epoch}, false},
+			"the end":                      {chat.Cursor{Epoch: v.Epoch, Pos: v.Head}, true},
+			"at the floor":                 {chat.Cursor{Epoch: v.Epoch, Pos: []chat.Pos{floor, {}}}, true},
+			"before the floor by one":      {chat.Cursor{Epoch: v.Epoch, Pos: []chat.Pos{{Ms: floor.Ms - 1, Seq: floor.Seq, Idx: floor.Idx}, {}}}, false},
+			"the beginning":                {chat.Cursor{Epoch: v.Epoch, Pos: []chat.Pos{{}, {}}}, false},
+			"after the end":                {chat.Cursor{Epoch: v.Epoch, Pos: past}, false},
+			"of another log":               {chat.Cursor{Epoch: v.Epoch + 1, Pos: v.Head}, false},
+			"of a log with one partition":  {chat.Cursor{Epoch: v.Epoch, Pos: v.Head[:1]}, false},
+			"of a log with more":           {chat.Cursor{Epoch: v.Epoch, Pos: append(slices.Clone(v.Head), chat.Pos{})}, false},
+			"of a log without a partition": {chat.Cursor{Epoch: v.Epoch}, false},
 		} {
 			conn := p.join(hello(chat.AllTopics, c.cursor.String(), 7))
 			synctest.Wait()
@@ -192,7 +192,7 @@ func TestLatest(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			store := newMemStore(partitions)
 			rare := store.post("rare", "rare", "rare")
-			all := append([]chat.Message{rare}, fill(store, preload+900)...)
+			all := append([]chat.Message{rare}, fill(store, 2048+900)...)
 			slices.SortFunc(all, byID)
 			p := start(t, store, Config{})
 			defer p.close()
@@ -317,7 +317,7 @@ func TestManyInOneFrame(t *testing.T) {
 		if len(frames) != 2 || len(frames[0].frame.Messages) != 1 || len(frames[1].frame.Messages) != 19 {
 			t.Errorf("%d frames; want the one under way and one with all that gathered", len(frames))
 		}
-		if back, err := chat.ParseCursor(c.cursor()); err != nil || !slices.Equal(back.Pos, p.hub.view().head) {
+		if back, err := chat.ParseCursor(c.cursor()); err != nil || !slices.Equal(back.Pos, p.snapshot().Head) {
 			t.Error("the joined frame's cursor is not the last message's")
 		}
 		c.leave()

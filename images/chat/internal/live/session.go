@@ -5,37 +5,49 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"sync"
 	"time"
 	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
-	"golang.org/x/time/rate"
 
 	"chatapp/chat/internal/chat"
+	"chatapp/chat/internal/crowd"
+	"chatapp/chat/internal/feed"
+	"chatapp/chat/internal/limit"
 	"chatapp/chat/internal/wire"
 )
 
+// shared is what all sessions of this server use. None of it is one session's.
+type shared struct {
+	name     string     // of this server, in welcome
+	posts    limit.Rate // of one session
+	service  *chat.Service
+	feed     *feed.Feed
+	members  *crowd.Members
+	presence *crowd.Presence
+	metrics  *Metrics
+	logger   *slog.Logger
+}
+
 // session is one client's connection. Its state belongs to the goroutine that
 // runs it, the only reader of the socket; out is the only way to the client
-// and may be used by any goroutine. topics is written before the hub knows
-// the session, and again only while the hub does not.
+// and may be used by any goroutine.
 type session struct {
-	live *Sessions
-	conn *websocket.Conn
-	out  outbox
+	*shared
+	conn       *websocket.Conn
+	out        outbox
+	pingSecond int          // the second of pingPeriod in which it is pinged
+	place      *crowd.Place // among the connections of this server
 
-	principal chat.Principal
-	greeted   bool // said hello; with welcomed, guarded by live.mu for other goroutines
-	welcomed  bool // was answered
-	moved     bool // was asked to connect elsewhere; live.mu
-	told      int  // the number online in its last presence frame; live.mu, like toldAt
-	toldAt    time.Time
-	topics    chat.TopicSet
-	posts     *rate.Limiter // nil until the first post: an idle session pays nothing
-	bad       *rate.Limiter // nil until the first post or bad frame
-	slots     chan struct{} // one for each post under way; nil until the first
-	turn      int           // the second of pingPeriod in which it is pinged
+	principal    chat.Principal
+	greeted      bool // said hello
+	interest     feed.Interest
+	subscription *feed.Subscription // nil: catching up, or not asked for yet
+	rate         limit.Bucket       // of its posts
+	bad          limit.Bucket       // of its bad frames and messages
+	slots        chan struct{}      // one for each post under way; nil until the first
 }
 
 const (
@@ -51,14 +63,11 @@ const (
 	badFrames      = 20
 	badFramePeriod = 3 * time.Second
 
-	// postsUnderWay is how many posts of one session may wait for their
-	// answer. Past that its frames are read no further until one is answered.
-	postsUnderWay = 64
-	// historyWait bounds one question for history.
-	historyWait = 5 * time.Second
 	// lingerBytes is how much of what a leaving client still sends is read.
 	lingerBytes = 1 << 20
 )
+
+var badFrameRate = limit.Rate{PerSecond: 1 / badFramePeriod.Seconds(), Burst: badFrames}
 
 var readBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
@@ -67,7 +76,7 @@ var readBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 func (s *session) run(ctx context.Context) {
 	s.conn.SetReadLimit(wire.MaxFrame)
 	s.conn.SetPongHandler(func(string) error { s.alive(); return nil })
-	s.conn.SetPingHandler(func(payload string) error { s.out.pushPong(payload); s.alive(); return nil })
+	s.conn.SetPingHandler(func(payload string) error { s.out.Pong(payload); s.alive(); return nil })
 	s.out.extend(helloWait)
 	for {
 		if s.out.full() {
@@ -98,7 +107,7 @@ func (s *session) run(ctx context.Context) {
 func (s *session) linger() {
 	raw := s.conn.NetConn()
 	if w, ok := raw.(interface{ CloseWrite() error }); ok {
-		_ = w.CloseWrite() // an error means that nothing is left to be polite to
+		_ = w.CloseWrite() // fails only on a socket that is gone
 	}
 	_ = raw.SetReadDeadline(time.Now().Add(goodbyeWait))
 	_, _ = io.CopyN(io.Discard, raw, lingerBytes)
@@ -121,8 +130,7 @@ func (s *session) alive() {
 
 // end closes the session from its own goroutine, when nothing more is read.
 func (s *session) end(code wire.CloseCode) {
-	s.live.metrics.closed(code)
-	s.out.close(code)
+	s.out.Close(code)
 	<-s.out.drained()
 }
 
@@ -162,7 +170,8 @@ func (s *session) handle(ctx context.Context, f any) error {
 		if s.greeted {
 			return s.refuse(&wire.Unreadable{Err: badFrame("hello: say it once; use subscribe to change topics")})
 		}
-		s.live.greet(s)
+		s.greeted = true
+		s.members.Greet(s.place)
 		s.alive()
 		return s.subscribe(ctx, hello.Topics, hello.Cursor, hello.Limit)
 	}
@@ -178,10 +187,9 @@ func (s *session) handle(ctx context.Context, f any) error {
 	}
 	switch f := f.(type) {
 	case wire.Subscribe:
-		s.live.hub.detach(s)
 		return s.subscribe(ctx, f.Topics, "", wire.DefaultLimit)
 	case wire.Post:
-		s.post(f.Draft)
+		return s.post(ctx, f.Draft)
 	case wire.History:
 		s.history(ctx, f)
 	}
@@ -192,8 +200,8 @@ func badFrame(text string) *chat.Error { return &chat.Error{Code: chat.CodeBadFr
 
 // refuse answers a bad frame; one too many ends the session.
 func (s *session) refuse(bad *wire.Unreadable) error {
-	s.live.metrics.badFrames.Inc()
-	if !s.badFrames().Allow() {
+	s.metrics.badFrames.Inc()
+	if s.bad.Take(badFrameRate) > 0 {
 		s.end(wire.CloseTooManyBadFrames)
 		return errEnded
 	}
@@ -201,61 +209,9 @@ func (s *session) refuse(bad *wire.Unreadable) error {
 	return nil
 }
 
-// badFrames counts what the session is closed for when it is too much: answers
-// with the codes bad_frame and bad_message. Only the reader calls it; the
-// limiter it gives may be used by any goroutine.
-func (s *session) badFrames() *rate.Limiter {
-	if s.bad == nil {
-		s.bad = rate.NewLimiter(rate.Every(badFramePeriod), badFrames)
-	}
-	return s.bad
-}
-
 func (s *session) fail(err *chat.Error, key, ref string) {
 	if err.Code == chat.CodeInternal {
-		s.live.logger.Error("a session's request failed", "error", err)
+		s.logger.Error("a session's request failed", "error", err)
 	}
-	s.out.push(&frame{text: wire.AppendError(nil, err, key, ref)})
-}
-
-// post hands the draft to the service and returns; the answer comes from the
-// service's writer. Answers come in the order of the posts of a topic.
-func (s *session) post(d chat.Draft) {
-	if wait := s.live.throttle(&s.posts); wait > 0 {
-		s.live.metrics.posts("rate_limited")
-		s.fail(TooFast(wait), wire.Echo(d.Key), "")
-		return
-	}
-	if s.slots == nil {
-		s.slots = make(chan struct{}, postsUnderWay)
-	}
-	bad := s.badFrames()
-	s.slots <- struct{}{} // each is given back: PostFunc answers always
-	s.live.service.PostFunc(s.principal, d, func(m chat.Message, duplicate bool, err error) {
-		if err != nil {
-			e := chat.AsError(err)
-			s.live.metrics.posts(string(e.Code))
-			if e.Code == chat.CodeBadMessage && !bad.Allow() {
-				s.live.metrics.closed(wire.CloseTooManyBadFrames)
-				s.out.close(wire.CloseTooManyBadFrames)
-			} else {
-				s.fail(e, wire.Echo(d.Key), "")
-			}
-		} else {
-			s.live.metrics.posted(duplicate)
-			s.out.push(&frame{text: wire.AppendAck(nil, d.Key, m.ID)})
-		}
-		<-s.slots
-	})
-}
-
-func (s *session) history(ctx context.Context, h wire.History) {
-	ctx, cancel := context.WithTimeout(ctx, historyWait)
-	defer cancel()
-	page, err := s.live.service.History(ctx, s.principal, h.Topics, h.Before, h.Limit)
-	if err != nil {
-		s.fail(chat.AsError(err), "", h.Ref)
-		return
-	}
-	s.out.push(&frame{text: wire.AppendHistory(nil, h.Ref, page)})
+	s.out.Answer(&wire.Frame{Text: wire.AppendError(nil, err, key, ref)})
 }

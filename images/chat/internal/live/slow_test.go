@@ -140,6 +140,7 @@ func TestOneGoroutineEach(t *testing.T) {
 	defer p.close()
 	base := quiet(t)
 	var conns []net.Conn
+	head := make([]byte, 4096)
 	for range n {
 		conn, err := p.dial()
 		if err != nil {
@@ -153,7 +154,7 @@ func TestOneGoroutineEach(t *testing.T) {
 		if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 			t.Fatal(err)
 		}
-		head := make([]byte, 4096) // the answer to the upgrade; a frame cannot come before hello
+		// The answer to the upgrade; a frame cannot come before hello.
 		if m, err := conn.Read(head); err != nil || !strings.HasSuffix(string(head[:m]), "\r\n\r\n") {
 			t.Fatalf("answer %q, %v", head[:m], err)
 		}
@@ -162,7 +163,15 @@ func TestOneGoroutineEach(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	await(t, "all are online", func() bool { return len(p.welcomedNow()) == n })
+	for _, conn := range conns { // presence is the last of what a hello is answered with
+		for got := ""; !strings.Contains(got, `"presence"`); {
+			m, err := conn.Read(head)
+			if err != nil {
+				t.Fatalf("after %q: %v", got, err)
+			}
+			got += string(head[:m])
+		}
+	}
 	if got := quiet(t) - base; got != n {
 		t.Errorf("%d goroutines for %d idle connections; want one each", got, n)
 	}
@@ -173,18 +182,6 @@ func TestOneGoroutineEach(t *testing.T) {
 	if got := quiet(t) - base; got > 0 {
 		t.Errorf("%d goroutines are left of %d connections", got, n)
 	}
-}
-
-// welcomedNow gives the sessions that were answered their hello.
-func (p *pod) welcomedNow() (list []*session) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for s := range p.sessions {
-		if s.welcomed {
-			list = append(list, s)
-		}
-	}
-	return list
 }
 
 // quiet waits until the number of goroutines stays the same, and gives it.

@@ -1,12 +1,14 @@
 package localstore
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"go.etcd.io/bbolt"
 	"go.uber.org/goleak"
 
 	"chatapp/chat/internal/chat"
@@ -19,6 +21,7 @@ func TestConformance(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, o storetest.Options) *storetest.Log {
 		dir := t.TempDir()
 		var skew atomic.Int64 // nanoseconds
+		var file *Store       // the one that was opened last
 		return &storetest.Log{
 			Open: func(t testing.TB) storetest.Store {
 				s, err := Open(Options{Dir: dir, Retention: o.Retention, Now: func() time.Time {
@@ -27,11 +30,50 @@ func TestConformance(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				file = s
 				return s
 			},
 			Advance: func(d time.Duration) { skew.Add(int64(d)) },
+			Rewrite: func(t testing.TB, at chat.ID, edit func(string) string) {
+				rewrite(t, file, at, func(topic, record []byte) []byte {
+					return append(append(bytes.Clone(topic), 0), edit(string(record))...)
+				})
+			},
+			Damages: []storetest.Damage{
+				{Name: "an empty value", Do: func(t testing.TB, at chat.ID) {
+					rewrite(t, file, at, func(_, _ []byte) []byte { return nil })
+				}},
+				{Name: "no topic", Do: func(t testing.TB, at chat.ID) {
+					rewrite(t, file, at, func(_, record []byte) []byte { return bytes.ReplaceAll(record, []byte{0}, []byte{1}) })
+				}},
+				{Name: "no record", Do: func(t testing.TB, at chat.ID) {
+					rewrite(t, file, at, func(topic, _ []byte) []byte { return append(bytes.Clone(topic), 0) })
+				}},
+				{Name: "a record cut off", Do: func(t testing.TB, at chat.ID) {
+					rewrite(t, file, at, func(topic, record []byte) []byte {
+						return append(append(bytes.Clone(topic), 0), record[:len(record)-1]...)
+					})
+				}},
+				{Name: "a record of zeroes", Do: func(t testing.TB, at chat.ID) {
+					rewrite(t, file, at, func(topic, record []byte) []byte {
+						return append(append(bytes.Clone(topic), 0), make([]byte, len(record))...)
+					})
+				}},
+			},
 		}
 	})
+}
+
+// rewrite changes the value of an event in the file of an open store.
+func rewrite(t testing.TB, s *Store, at chat.ID, edit func(topic, record []byte) []byte) {
+	t.Helper()
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		log := tx.Bucket(bucketLog)
+		return log.Put(posKey(at.Pos), edit(split(log.Get(posKey(at.Pos)))))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestSecondProcessIsRefused(t *testing.T) {

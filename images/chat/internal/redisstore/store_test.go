@@ -42,6 +42,11 @@ func open(t testing.TB, o redisstore.Options) *redisstore.Store {
 
 // logOn is a log of a test on a Redis that other tests use too.
 func logOn(url string, o storetest.Options, minReplicas int, empty func(prefix string)) *storetest.Log {
+	l, _ := prefixedLogOn(url, o, minReplicas, empty)
+	return l
+}
+
+func prefixedLogOn(url string, o storetest.Options, minReplicas int, empty func(prefix string)) (l *storetest.Log, prefix string) {
 	opt := redisstore.Options{
 		URL: url, Partitions: o.Partitions, Retention: o.Retention,
 		MinReplicas: minReplicas, KeyPrefix: fmt.Sprint("log", logs.Add(1)),
@@ -50,7 +55,7 @@ func logOn(url string, o storetest.Options, minReplicas int, empty func(prefix s
 		Shared: true,
 		Open:   func(t testing.TB) storetest.Store { return open(t, opt) },
 		Empty:  func(testing.TB) { empty(opt.KeyPrefix) },
-	}
+	}, opt.KeyPrefix
 }
 
 // wipe removes a log's keys from one server.
@@ -77,7 +82,8 @@ func TestSingle(t *testing.T) {
 		if o.Alone {
 			server = redistest.Start(t)
 		}
-		l := logOn(server.URL(), o, 0, func(prefix string) { wipe(t, server, prefix) })
+		l, prefix := prefixedLogOn(server.URL(), o, 0, func(prefix string) { wipe(t, server, prefix) })
+		canBeDamaged(l, server, prefix)
 		if o.Alone {
 			l.Crash = func(testing.TB) { server.Restart() }
 			l.Away = func(testing.TB) func() { server.Kill(); return server.Restart }

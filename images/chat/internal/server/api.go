@@ -11,7 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"chatapp/chat/internal/chat"
-	"chatapp/chat/internal/live"
+	"chatapp/chat/internal/limit"
 	"chatapp/chat/internal/wire"
 )
 
@@ -61,8 +61,8 @@ func (s *Server) postMessage(w http.ResponseWriter, r *http.Request) {
 		draft, err = draft.Clean() // before the limiter, which goes by the address
 	}
 	if err == nil {
-		if wait := s.posts.take(draft.Email); wait > 0 {
-			err = live.TooFast(wait)
+		if wait := s.posts.Take(draft.Email); wait > 0 {
+			err = limit.TooFast(wait)
 		}
 	}
 	if err != nil {

@@ -84,6 +84,7 @@ func assemble(t testing.TB, store store, o podOptions) parts {
 	service := chat.NewService(store, chat.Options{AppendTimeout: o.timeout})
 	service.Start()
 	sessions := live.New(o.live, service, store, metrics, logger)
+	sessions.Start()
 	edge, err := server.New(o.edge, service, sessions, metrics, registry, o.page, api.Documents, logger)
 	if err != nil {
 		t.Fatal(err)

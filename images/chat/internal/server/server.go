@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"chatapp/chat/internal/chat"
+	"chatapp/chat/internal/limit"
 	"chatapp/chat/internal/live"
 )
 
@@ -34,7 +35,7 @@ type Server struct {
 	metrics  *live.Metrics
 	logger   *slog.Logger
 	requests *prometheus.CounterVec
-	posts    *postLimits
+	posts    *limit.Keyed
 }
 
 // Limits of the listening side. A WebSocket leaves them behind when it is
@@ -55,7 +56,7 @@ func New(c Config, service *chat.Service, sessions *live.Sessions, metrics *live
 	s := &Server{
 		config: c, service: service, live: sessions, metrics: metrics,
 		logger: logger.With("component", "server"),
-		posts:  newPostLimits(c.PostRate, c.PostBurst),
+		posts:  limit.NewKeyed(limit.Rate{PerSecond: c.PostRate, Burst: c.PostBurst}),
 		requests: promauto.With(registry).NewCounterVec(prometheus.CounterOpts{
 			Name: "chat_http_requests_total", Help: "HTTP requests by route, method and status.",
 		}, []string{"route", "method", "code"}),

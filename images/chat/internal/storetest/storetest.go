@@ -59,6 +59,17 @@ type Log struct {
 	Away func(t testing.TB) (back func())
 	// Empty removes everything behind the open handles' backs.
 	Empty func(t testing.TB)
+	// Rewrite changes the record of an event as it is stored.
+	Rewrite func(t testing.TB, at chat.ID, edit func(record string) string)
+	// Damages are ways to make the event at a position unreadable, as a disk
+	// or a stranger might. What was appended together with it may be lost, too.
+	Damages []Damage
+}
+
+// Damage is one way to spoil what is stored.
+type Damage struct {
+	Name string
+	Do   func(t testing.TB, at chat.ID)
 }
 
 // patience ends a test that hangs. It is no measure of a store: these
@@ -87,6 +98,9 @@ func Run(t *testing.T, f Factory) {
 		{"R3_WaitsThenGivesNone", testR3},
 		{"R4_GivenAsSoonAsAppended", testR4},
 		{"R5_CancelEndsTheWait", testR5},
+		{"R6_LaterKindsAndFields", testLaterVersion},
+		{"R6_Damage", testDamage},
+		{"R6_DamageAtTheEnd", testDamageAtTheEnd},
 		{"B1_DirectlyPrecedeTheBound", testB1},
 		{"B2_AnyBound", testB2},
 		{"B3_WithoutWhatRetentionRemoved", testB3},
@@ -110,6 +124,7 @@ func Run(t *testing.T, f Factory) {
 		{"F1_EveryChangeIsFollowed", testF1},
 		{"F3_CancelEndsTheWait", testF3},
 		{"Close_EndsCallsUnderWay", testClose},
+		{"Retention_OverDamage", testRetentionOverDamage},
 		{"Retention_Messages", testRetentionMessages},
 		{"Retention_Bytes", testRetentionBytes},
 		{"Retention_AgeWhileNobodyPosts", testRetentionAge},

@@ -58,7 +58,7 @@ func AppendList(b []byte, messages []chat.Message) []byte {
 // AppendMessages appends a messages frame around parts, each one or more
 // encoded messages joined by commas.
 func AppendMessages(b []byte, parts [][]byte, cursor string) []byte {
-	b = append(b, `{"type":"messages","messages":[`...)
+	b = append(b, messagesHead...)
 	b = appendJoined(b, parts)
 	b = append(b, `],"cursor":"`...)
 	b = append(b, cursor...)

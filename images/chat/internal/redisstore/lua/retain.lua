@@ -43,19 +43,29 @@ local mark = redis.call('LINDEX', KEYS[4], 0)
 if not mark then
   return 0
 end
-local cut, c, b = string.match(mark, '^(%S+) (%d+) (%d+)$')
+local cut, c, b = string.match(mark, '^(%d+-%d+) (%d+) (%d+)')
+if not cut then -- damaged: the next mark serves
+  redis.call('LPOP', KEYS[4])
+  return 1
+end
 if not (messages > 0 and count - c >= messages or size > 0 and bytes - b >= size or old(cut)) then
   return 0
 end
 
--- Which topics end here: those whose last entry is among the removed.
-local last, from = {}, '-'
+-- Which topics end here: those whose last entry is among the removed. An entry
+-- that is not in the form of entry.go may hold any topic.
+local last, unread, from = {}, {}, '-'
 repeat
   local page = redis.call('XRANGE', KEYS[1], from, cut, 'COUNT', 16)
   for _, entry in ipairs(page) do
     local fields = entry[2]
-    for j = 0, fields[2] - 1 do
-      last[fields[3 + 2 * j]] = entry[1]
+    local k = fields[1] == '1' and tonumber(fields[2])
+    if k and fields[3 + 2 * k] == 'm' then
+      for j = 0, k - 1 do
+        last[fields[3 + 2 * j]] = entry[1]
+      end
+    else
+      unread[entry[1]] = true
     end
     from = '(' .. entry[1]
   end
@@ -71,6 +81,15 @@ for i = 1, #names, 1000 do -- unpack has a limit of about 8,000
     local info = infos[j - i + 1]
     if info and string.match(info, '^%d+ (%d+-%d+)') == last[names[j]] then
       redis.call('HDEL', KEYS[2], names[j])
+    end
+  end
+end
+if next(unread) then
+  local all = redis.call('HGETALL', KEYS[2])
+  for i = 1, #all, 2 do
+    local entry = string.match(all[i + 1], '^%d+ (%d+-%d+)')
+    if not entry or unread[entry] then
+      redis.call('HDEL', KEYS[2], all[i])
     end
   end
 end

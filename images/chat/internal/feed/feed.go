@@ -1,0 +1,232 @@
+// Package feed is the reading side: it tails the log, keeps its recent end in
+// memory, and hands out what comes to whoever subscribes. It knows nothing of
+// sockets.
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"chatapp/chat/internal/chat"
+	"chatapp/chat/internal/clock"
+)
+
+// Log is what the feed reads; chat.Service is one.
+type Log interface {
+	Partitions() int
+	Follow(ctx context.Context, part int, after chat.Pos, max int, wait time.Duration) (chat.Batch, error)
+	Recent(ctx context.Context, part int, state chat.State, max int) (chat.Batch, error)
+	State(ctx context.Context, part int) (chat.State, error)
+}
+
+// Options of a Feed.
+type Options struct {
+	Pace    time.Duration // least time between two reads that found something
+	Logger  *slog.Logger
+	Metrics *Metrics
+}
+
+// Feed brings the log to its hub: one goroutine tails each partition from
+// where the hub's window ends, one watches whether it is still the same log.
+// After any error it reads on from the same position, so nothing is skipped.
+// Its methods are safe for use by many goroutines.
+type Feed struct {
+	log     Log
+	hub     *Hub
+	options Options
+	asker   *asker
+
+	mu       sync.Mutex
+	filled   bool      // the window has been filled once
+	answered time.Time // when the log last answered
+}
+
+const (
+	// tailWait is how long a read waits for a message. It bounds how long a
+	// silent connection to the log may go unnoticed.
+	tailWait = 2 * time.Second
+	// tailMost is how many messages one read asks for.
+	tailMost = 512
+	// watchPeriod is the time between two looks at the log's epoch.
+	watchPeriod = 2 * time.Second
+	// preload is how many messages, over all partitions, the window starts with.
+	preload = 2048
+	// callWait bounds one call to the log beside the tails.
+	callWait = 3 * time.Second
+	// retryWait is the pause after a failed call.
+	retryWait = 250 * time.Millisecond
+)
+
+// New makes a feed with a hub of its own. Nothing is read before Run.
+func New(log Log, o Options) *Feed {
+	f := &Feed{log: log, hub: NewHub(log.Partitions(), o.Metrics), options: o}
+	f.asker = newAsker(f.ask)
+	return f
+}
+
+// Hub is where the feed brings the log.
+func (f *Feed) Hub() *Hub { return f.hub }
+
+// errAnotherLog says that the log was emptied or lost its tail.
+var errAnotherLog = errors.New("the log is not the one it was")
+
+// Run feeds the hub until ctx ends. When the log turns out to be another, or
+// retention has overtaken a tail, the hub begins again and its subscribers are
+// told that they are Lost. Run is called once.
+func (f *Feed) Run(ctx context.Context) {
+	var asking sync.WaitGroup
+	asking.Go(func() { f.asker.run(ctx) })
+	defer asking.Wait()
+	for ctx.Err() == nil {
+		switch err := f.follow(ctx); {
+		case ctx.Err() != nil:
+		case errors.Is(err, errAnotherLog):
+			f.options.Logger.Warn("the log was emptied or lost its tail: clients start again from its latest messages")
+			f.options.Metrics.resets.Inc()
+		default:
+			f.options.Logger.Warn("the log cannot be read", "error", err)
+			clock.Pause(ctx, retryWait)
+		}
+	}
+}
+
+// follow fills the window, then tails every partition until the log is
+// another or ctx ends.
+func (f *Feed) follow(ctx context.Context) error {
+	epoch, err := f.fill(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var tails sync.WaitGroup
+	for part, from := range f.hub.Snapshot().Head {
+		tails.Go(func() { f.tail(ctx, part, from) })
+	}
+	tails.Go(func() { cancel(f.watch(ctx, epoch)) })
+	tails.Wait()
+	return context.Cause(ctx)
+}
+
+// fill reads the recent end of every partition into the hub's window.
+func (f *Feed) fill(ctx context.Context) (epoch uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	now, err := f.ask(ctx)
+	if err != nil {
+		return 0, err
+	}
+	recent := make([]chat.Batch, len(now.states))
+	for part, state := range now.states {
+		if recent[part], err = f.log.Recent(ctx, part, state, max(1, preload/len(now.states))); err != nil {
+			return 0, fmt.Errorf("read the latest messages: %w", err)
+		}
+	}
+	f.hub.Reset(now.epoch, recent)
+	f.mu.Lock()
+	f.filled = true
+	f.mu.Unlock()
+	return now.epoch, nil
+}
+
+// tail hands each event after from to the hub, in order.
+func (f *Feed) tail(ctx context.Context, part int, from chat.Pos) {
+	for ctx.Err() == nil {
+		batch, err := f.log.Follow(ctx, part, from, tailMost, tailWait)
+		if err != nil {
+			if ctx.Err() == nil {
+				f.options.Metrics.tailErrors.Inc()
+				clock.Pause(ctx, retryWait)
+			}
+			continue
+		}
+		if batch.Through == from {
+			continue
+		}
+		from = batch.Through
+		f.options.Metrics.tailLag.Observe(max(0, time.Since(from.Time()).Seconds()))
+		f.hub.Publish(part, batch)
+		// Under load, what comes in the meantime is read, encoded and written
+		// together. A lone message never waits: the pause comes after it.
+		clock.Pause(ctx, f.options.Pace)
+	}
+}
+
+// watch asks now and then where the log stands; it returns errAnotherLog when
+// that is another log, or when ctx ends.
+func (f *Feed) watch(ctx context.Context, epoch uint64) error {
+	for clock.Pause(ctx, watchPeriod) {
+		call, cancel := context.WithTimeout(ctx, callWait)
+		now, err := f.ask(call)
+		cancel()
+		if err == nil && now.epoch != epoch {
+			return errAnotherLog
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// ask asks for the state of every partition; the epoch of the whole log is
+// that of all of them together.
+func (f *Feed) ask(ctx context.Context) (now standing, err error) {
+	now.states = make([]chat.State, f.log.Partitions())
+	for part := range now.states {
+		if now.states[part], err = f.log.State(ctx, part); err != nil {
+			return standing{}, fmt.Errorf("ask the log's state: %w", err)
+		}
+		now.epoch = now.epoch*31 + now.states[part].Epoch
+	}
+	f.mu.Lock()
+	f.answered = time.Now()
+	f.mu.Unlock()
+	return now, nil
+}
+
+// Sync returns once the hub has seen everything that was acknowledged before
+// the call, by any server, and gives the hub's snapshot and each partition's
+// floor. Calls at the same moment share one question to the log. It takes at
+// most callWait.
+func (f *Feed) Sync(ctx context.Context) (Snapshot, []chat.Pos, error) {
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	now, err := f.asker.do(ctx)
+	if err != nil {
+		return Snapshot{}, nil, err
+	}
+	floor := make([]chat.Pos, len(now.states))
+	for part, s := range now.states {
+		floor[part] = s.Floor
+	}
+	for {
+		hub := f.hub.Snapshot()
+		if hub.Epoch == now.epoch && reached(hub.Head, now.states) {
+			return hub, floor, nil
+		}
+		select {
+		case <-hub.Changed:
+		case <-ctx.Done():
+			return Snapshot{}, nil, fmt.Errorf("wait for the feed: %w", context.Cause(ctx))
+		}
+	}
+}
+
+func reached(head []chat.Pos, states []chat.State) bool {
+	for part, s := range states {
+		if head[part].Compare(s.Head) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Answered gives when the log last answered (zero: never) and whether the
+// window has been filled since this process started.
+func (f *Feed) Answered() (last time.Time, filled bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.answered, f.filled
+}

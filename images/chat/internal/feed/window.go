@@ -1,0 +1,126 @@
+package feed
+
+import (
+	"slices"
+
+	"chatapp/chat/internal/chat"
+)
+
+// window is the recent end of the log in this server's memory: what a new or
+// resuming subscriber needs first, encoded once and read without asking the
+// log. It is not safe for concurrent use; the hub's mutex guards it. A slice
+// taken from it (items) stays valid and unchanged for ever.
+type window struct {
+	items []Item     // in order of arrival; of each partition in order of position
+	start []chat.Pos // by partition: every message after it, up to the head, is in items
+	head  []chat.Pos // by partition: how far the log has been read
+	bytes int
+}
+
+// Bounds of the window: whichever is reached first. 8 MiB is some 25,000
+// messages of 200 characters; the count bounds the time to look through them.
+const (
+	windowItems = 8192
+	windowBytes = 8 << 20
+)
+
+// reset begins anew: start and head are those of each partition, and items
+// everything in between.
+func (w *window) reset(start, head []chat.Pos, items []Item) {
+	w.items, w.bytes = nil, 0
+	w.start, w.head = slices.Clone(start), slices.Clone(head)
+	w.keep(items)
+}
+
+// add takes the next items of a partition, which has been read up to through.
+func (w *window) add(part int, items []Item, through chat.Pos) {
+	w.head[part] = through
+	w.keep(items)
+}
+
+func (w *window) keep(items []Item) {
+	w.items = append(w.items, items...)
+	for _, it := range items {
+		w.bytes += len(it.JSON)
+	}
+	drop := 0
+	for len(w.items)-drop > windowItems || w.bytes > windowBytes {
+		it := w.items[drop]
+		w.start[it.ID.Part] = it.ID.Pos
+		w.bytes -= len(it.JSON)
+		drop++
+	}
+	w.items = w.items[drop:]
+}
+
+// covers reports whether everything after pos is in a window that starts at
+// start.
+func covers(start, pos []chat.Pos) bool {
+	for part, p := range pos {
+		if p.Compare(start[part]) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// after gives the items of interest that come after pos, oldest first.
+func after(items []Item, interest Interest, pos []chat.Pos) []Item {
+	first := len(items) // the first that may be after pos
+	for first > 0 {
+		it := items[first-1]
+		if len(pos) == 1 && it.ID.Pos.Compare(pos[0]) <= 0 {
+			break // one partition: all before it are before pos too
+		}
+		first--
+	}
+	var found []Item
+	for _, it := range items[first:] {
+		if it.ID.Pos.Compare(pos[it.ID.Part]) > 0 && interest.Wants(it.Topic) {
+			found = append(found, it)
+		}
+	}
+	return found
+}
+
+// Snapshot is the hub at one moment. It stays as it is, and may be read by
+// many goroutines.
+type Snapshot struct {
+	Epoch   uint64
+	Start   []chat.Pos      // by partition: everything after it, up to Head, is here
+	Head    []chat.Pos      // by partition: how far the log had been read
+	Changed <-chan struct{} // closed once Epoch or Head is another
+
+	items []Item
+}
+
+// Cursor is the text of the cursor that covers everything in the snapshot.
+func (s Snapshot) Cursor() string { return chat.Cursor{Epoch: s.Epoch, Pos: s.Head}.String() }
+
+// Covers reports whether everything after pos, up to Head, is in the snapshot.
+func (s Snapshot) Covers(pos []chat.Pos) bool { return covers(s.Start, pos) }
+
+// After gives the items of interest that come after pos, in order of arrival.
+func (s Snapshot) After(interest Interest, pos []chat.Pos) []Item {
+	return after(s.items, interest, pos)
+}
+
+// Last gives the last n items of interest that come after pos, in order of
+// their ids.
+func (s Snapshot) Last(interest Interest, pos chat.Pos, n int) []Item {
+	found := make([]Item, 0, min(n, 64))
+	for i := len(s.items) - 1; i >= 0 && len(found) < n; i-- {
+		if it := s.items[i]; it.ID.Pos.Compare(pos) > 0 && interest.Wants(it.Topic) {
+			found = append(found, it)
+		}
+	}
+	Sort(found)
+	return found
+}
+
+// AnyUpTo reports whether an item of interest is at or before pos.
+func (s Snapshot) AnyUpTo(interest Interest, pos []chat.Pos) bool {
+	return slices.ContainsFunc(s.items, func(it Item) bool {
+		return it.ID.Pos.Compare(pos[it.ID.Part]) <= 0 && interest.Wants(it.Topic)
+	})
+}

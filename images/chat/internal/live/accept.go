@@ -1,0 +1,141 @@
+package live
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"chatapp/chat/internal/chat"
+	"chatapp/chat/internal/wire"
+)
+
+// Buffers of one connection, in bytes. Nearly all frames of clients fit
+// readBuffer; larger ones are read in pieces. The write buffer is borrowed
+// from a pool for each write and holds the header only: payloads go to the
+// kernel from where they are.
+const (
+	readBuffer  = 512
+	writeBuffer = 256
+)
+
+// retryAfterSeconds is what a client that finds the server full is told.
+const retryAfterSeconds = 2
+
+func (l *Sessions) newUpgrader() websocket.Upgrader {
+	return websocket.Upgrader{
+		HandshakeTimeout: writeWait,
+		ReadBufferSize:   readBuffer,
+		WriteBufferSize:  writeBuffer,
+		WriteBufferPool:  &sync.Pool{},
+		Subprotocols:     []string{wire.Subprotocol},
+		CheckOrigin:      l.originAllowed,
+	}
+}
+
+// originAllowed lets in browsers whose page is this server's own or one that
+// is listed, and everything that is not a browser (no Origin).
+func (l *Sessions) originAllowed(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && strings.EqualFold(u.Host, r.Host) ||
+		slices.ContainsFunc(l.config.Origins, func(o string) bool { return o == "*" || strings.EqualFold(o, origin) })
+}
+
+// Accept upgrades a request and starts its session, or returns the HTTP status
+// and the error to answer with; nothing has been written then. It returns as
+// soon as the session runs, so that net/http frees what it holds for a request.
+func (l *Sessions) Accept(w http.ResponseWriter, r *http.Request) (status int, _ *chat.Error) {
+	if !l.reserve() {
+		l.shared.metrics.refused.Inc()
+		w.Header().Set("Retry-After", strconv.Itoa(retryAfterSeconds))
+		return http.StatusServiceUnavailable, &chat.Error{
+			Code: chat.CodeUnavailable, Message: "this server takes no more connections now; try again in a moment",
+			RetryAfter: retryAfterSeconds * time.Second,
+		}
+	}
+	if !websocket.IsWebSocketUpgrade(r) || r.Header.Get("Sec-Websocket-Version") != "13" {
+		l.release()
+		h := w.Header()
+		h.Set("Connection", "Upgrade")
+		h.Set("Upgrade", "websocket")
+		h.Set("Sec-Websocket-Version", "13")
+		return http.StatusUpgradeRequired, &chat.Error{Code: chat.CodeBadFrame, Message: "open a WebSocket here (RFC 6455, version 13)"}
+	}
+	upgrader := l.upgrader // a copy, for its Error is of this request
+	upgrader.Error = func(_ http.ResponseWriter, _ *http.Request, code int, _ error) { status = code }
+	conn, err := upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		l.release()
+		if status == 0 { // after the hijack there is nobody to answer
+			return 0, nil
+		}
+		return status, &chat.Error{Code: chat.CodeBadFrame, Message: "open a WebSocket here (RFC 6455), from an allowed origin: " + err.Error()}
+	}
+	if b, ok := conn.NetConn().(interface{ SetWriteBuffer(int) error }); ok {
+		_ = b.SetWriteBuffer(sendBuffer) // if it fails, the connection takes more of the kernel's memory
+	}
+	s := &session{shared: &l.shared, conn: conn, principal: chat.Guest}
+	s.out.init(conn, l.config.QueueBytes, l.shared.metrics)
+	l.adopt(s)
+	go l.serve(s) // reserve has counted it; Close joins it
+	return 0, nil
+}
+
+// reserve counts a connection that is about to be, if there is room.
+func (l *Sessions) reserve() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.shut || l.config.MaxConnections > 0 && l.connections >= l.config.MaxConnections {
+		return false
+	}
+	l.connections++
+	l.served.Add(1)
+	l.shared.metrics.connections.Set(float64(l.connections))
+	return true
+}
+
+// release undoes reserve.
+func (l *Sessions) release() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.connections--
+	l.shared.metrics.connections.Set(float64(l.connections))
+	l.served.Done()
+}
+
+// adopt makes the session known to the crowd, to Close and to the pings. One
+// that is accepted while the server leaves is told so at once.
+func (l *Sessions) adopt(s *session) {
+	s.place = l.shared.members.Enter(&s.out)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.accepted++
+	s.pingSecond = l.accepted % pingSeconds
+	l.sessions[s] = struct{}{}
+	if l.shut {
+		s.out.Close(wire.CloseGoingAway)
+	}
+}
+
+// serve runs a session, and ends everything that belongs to it.
+func (l *Sessions) serve(s *session) {
+	s.run(l.sessionsCtx)
+	l.shared.feed.Hub().Detach(s.subscription)
+	s.out.kill()
+	_ = s.conn.Close() // nothing is left to be lost
+	s.out.join()
+	l.shared.members.Leave(s.place)
+	l.mu.Lock()
+	delete(l.sessions, s)
+	l.mu.Unlock()
+	l.release()
+}

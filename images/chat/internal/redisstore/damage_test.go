@@ -55,9 +55,11 @@ func canBeDamaged(l *storetest.Log, server *redistest.Server, prefix string) {
 		fields[len(fields)-1] = "\x07" + fields[len(fields)-1][1:]
 		return fields
 	})
-	damage("a broken chain", func(fields []string) []string { // and of the record only the kind
+	damage("a broken chain", func(fields []string) []string { // and an empty record
 		fields[3] = "nonsense"
-		fields[len(fields)-1] = "\x00\x01\x00\x00m"
+		blob := []byte(fields[len(fields)-1])
+		clear(blob[4 : 4+sizeAt(string(blob))])
+		fields[len(fields)-1] = string(blob)
 		return fields
 	})
 }

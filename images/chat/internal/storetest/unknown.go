@@ -253,6 +253,20 @@ func testDamageAtTheEnd(t *testing.T, f Factory) {
 		if got := hs[0].events(0, chat.Pos{}, 10); len(got) != 3 || got[2].ID != id {
 			t.Errorf("R6: after one more: %+v", got)
 		}
+		// The last of a batch: the others may be lost, but a reader comes to be
+		// past all of them, and every reader at the same position.
+		_, batch := appendSome(hs[0], g, 3)
+		l.Damages[n].Do(t, batch[2].ID)
+		got := hs[0].events(0, id.Pos, 10)
+		damaged := func(e chat.Event) bool { return e.Kind == chat.KindDamaged }
+		if !slices.ContainsFunc(got, damaged) || got[len(got)-1].ID.Pos.Compare(hs[0].state(0).Head) < 0 {
+			t.Errorf("R6: a batch whose end is damaged is %+v; the head is %v", got, hs[0].state(0).Head)
+		}
+		equalEvents(t, "R6: the other handle", hs[1].events(0, id.Pos, 1), got)
+		id = hs[1].append(0, g.draft("general"))[0].ID
+		if got := hs[0].events(0, got[len(got)-1].ID.Pos, 10); len(got) != 1 || got[0].ID != id {
+			t.Errorf("R6: after the batch: %+v, want %v", got, id)
+		}
 		if s := hs[0].state(0); s.Epoch != before.Epoch {
 			t.Error("S3: the epoch changed")
 		}

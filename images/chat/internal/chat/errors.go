@@ -20,6 +20,7 @@ const (
 	CodeUnauthorised Code = "unauthorised"
 	CodeNotFound     Code = "not_found"
 	CodeInternal     Code = "internal"
+	CodeConflict     Code = "conflict" // over HTTP alone
 )
 
 // Error is an error that the person at the other end may read: Message says

@@ -51,15 +51,6 @@ type Message struct {
 // Time is when the log took the message.
 func (m Message) Time() time.Time { return m.ID.Time() }
 
-// Principal says on whose behalf a call is made. It is an argument of every
-// use case, never hidden in a context. So far everybody is a guest.
-type Principal struct {
-	Guest bool
-}
-
-// Guest is somebody who has not signed in.
-var Guest = Principal{Guest: true}
-
 // Clean returns the draft as the log will keep it (topic and name as Line
 // makes them), or a CodeBadMessage error that names the field and what is
 // allowed.

@@ -2,8 +2,50 @@ package people
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"slices"
+
+	"chatapp/chat/internal/chat"
 )
+
+// Filters lists the filters that an account has saved, by name.
+func (s *Service) Filters(ctx context.Context, who Account) ([]SavedFilter, error) {
+	list, err := s.dir.Filters(ctx, who.ID)
+	return list, failed(err)
+}
+
+// SaveFilter keeps a filter under a name, in place of the one that was there,
+// and gives it as it is kept.
+func (s *Service) SaveFilter(ctx context.Context, who Account, f SavedFilter) (SavedFilter, error) {
+	name, ok := chat.Line(f.Name, chat.MaxName)
+	if !ok {
+		return f, badName("name", chat.MaxName)
+	}
+	f.Name = name
+	if s.options.CheckFilter != nil {
+		if err := s.options.CheckFilter(f.Filter); err != nil {
+			return f, err
+		}
+	}
+	err := s.dir.SaveFilter(ctx, who.ID, f)
+	switch {
+	case errors.Is(err, ErrTooMany):
+		err = refusal(chat.CodeConflict, "an account saves at most %d filters", MaxFilters)
+	case errors.Is(err, ErrNone):
+		err = errToken()
+	}
+	return f, failed(err)
+}
+
+// DeleteFilter removes a saved filter; one that is not there is none to remove.
+func (s *Service) DeleteFilter(ctx context.Context, who Account, name string) error {
+	line, ok := chat.Line(name, chat.MaxName)
+	if !ok {
+		return nil // nothing has such a name
+	}
+	return failed(s.dir.DeleteFilter(ctx, who.ID, line))
+}
 
 // SortedFilters lists filters by name.
 func SortedFilters(byName map[string]string) []SavedFilter {

@@ -46,7 +46,6 @@ type Hasher struct {
 	slots   chan struct{}
 	waiting atomic.Int64
 	hashes  atomic.Int64
-	key     func(password, salt []byte, c Cost) []byte // argon2id; tests watch it
 }
 
 // NewHasher takes what one hash costs and the bytes that all that run at once
@@ -57,9 +56,6 @@ func NewHasher(cost Cost, memory int64) *Hasher {
 	return &Hasher{
 		cost:  cost,
 		slots: make(chan struct{}, max(1, n)),
-		key: func(password, salt []byte, c Cost) []byte {
-			return argon2.IDKey(password, salt, c.Passes, c.Memory, c.Lanes, hashSize)
-		},
 	}
 }
 
@@ -69,40 +65,9 @@ func (h *Hasher) Hashes() int64 { return h.hashes.Load() }
 // Waiting is how many wait for their turn now.
 func (h *Hasher) Waiting() int { return int(h.waiting.Load()) }
 
-// Make hashes a password with a fresh salt. The form is that of the reference
-// implementation: $argon2id$v=19$m=…,t=…,p=…$salt$hash.
-func (h *Hasher) Make(ctx context.Context, password string) (string, error) {
-	salt := make([]byte, saltSize)
-	rand.Read(salt) // never fails
-	sum, err := h.run(ctx, password, salt, h.cost)
-	if err != nil {
-		return "", err
-	}
-	c, b64 := h.cost, base64.RawStdEncoding
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.Memory, c.Passes, c.Lanes,
-		b64.EncodeToString(salt), b64.EncodeToString(sum)), nil
-}
-
-// Check reports whether a password has this hash. With the empty hash, which
-// no password has, it does the same work. weak: the hash was made at less than
-// today's cost, and should be made anew.
-func (h *Hasher) Check(ctx context.Context, password, hash string) (right, weak bool, err error) {
-	cost, salt, want := h.cost, make([]byte, saltSize), make([]byte, hashSize)
-	if hash != "" {
-		if cost, salt, want, err = parseHash(hash); err != nil {
-			return false, false, err
-		}
-	}
-	got, err := h.run(ctx, password, salt, cost)
-	if err != nil {
-		return false, false, err
-	}
-	right = subtle.ConstantTimeCompare(got, want) == 1 && hash != ""
-	return right, cost.Memory < h.cost.Memory || cost.Passes < h.cost.Passes, nil
-}
-
-// run waits for a turn and hashes. CodeRateLimited: too many wait already.
-func (h *Hasher) run(ctx context.Context, password string, salt []byte, c Cost) ([]byte, error) {
+// Enter waits for a turn; leave ends it. Within it Make and Check may be
+// called, one after the other. CodeRateLimited: too many wait already.
+func (h *Hasher) Enter(ctx context.Context) (leave func(), err error) {
 	if h.waiting.Add(1) > int64(cap(h.slots)*queuePerSlot) {
 		h.waiting.Add(-1)
 		return nil, &chat.Error{
@@ -110,16 +75,44 @@ func (h *Hasher) run(ctx context.Context, password string, salt []byte, c Cost) 
 			RetryAfter: 2 * time.Second,
 		}
 	}
+	defer h.waiting.Add(-1)
 	select {
 	case h.slots <- struct{}{}:
-		h.waiting.Add(-1)
+		return func() { <-h.slots }, nil
 	case <-ctx.Done():
-		h.waiting.Add(-1)
 		return nil, chat.Unavailable(context.Cause(ctx))
 	}
-	defer func() { <-h.slots }()
+}
+
+// Make hashes a password with a fresh salt. The form is that of the reference
+// implementation: $argon2id$v=19$m=…,t=…,p=…$salt$hash.
+func (h *Hasher) Make(password string) string {
+	salt := make([]byte, saltSize)
+	rand.Read(salt) // never fails
+	sum := h.run(password, salt, h.cost)
+	c, b64 := h.cost, base64.RawStdEncoding
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.Memory, c.Passes, c.Lanes,
+		b64.EncodeToString(salt), b64.EncodeToString(sum))
+}
+
+// Check reports whether a password has this hash. With the empty hash, which
+// no password has, it does the same work. weak: the hash was made at less than
+// today's cost, and should be made anew.
+func (h *Hasher) Check(password, hash string) (right, weak bool, err error) {
+	cost, salt, want := h.cost, make([]byte, saltSize), make([]byte, hashSize)
+	if hash != "" {
+		if cost, salt, want, err = parseHash(hash); err != nil {
+			return false, false, err
+		}
+	}
+	got := h.run(password, salt, cost)
+	right = subtle.ConstantTimeCompare(got, want) == 1 && hash != ""
+	return right, cost.Memory < h.cost.Memory || cost.Passes < h.cost.Passes, nil
+}
+
+func (h *Hasher) run(password string, salt []byte, c Cost) []byte {
 	h.hashes.Add(1)
-	return h.key(norm.NFC.AppendString(nil, password), salt, c), nil
+	return argon2.IDKey(norm.NFC.AppendString(nil, password), salt, c.Passes, c.Memory, c.Lanes, hashSize)
 }
 
 var errHash = errors.New("not a password hash: the data is damaged, or of a later version")

@@ -1,0 +1,30 @@
+package chat
+
+import "context"
+
+// Principal says on whose behalf a call is made. It is an argument of every
+// use case, never hidden in a context. The zero Principal is a guest.
+type Principal struct {
+	Account     string // the account's id; "" for a guest
+	Email, Name string // of the account
+	Rooms       Rooms  // what it is a member of; nil for a guest
+}
+
+// Guest is somebody who has not signed in.
+var Guest Principal
+
+// SignedIn reports whether the principal has an account.
+func (p Principal) SignedIn() bool { return p.Account != "" }
+
+// Rooms tells which rooms a principal is a member of. It is safe for use by
+// many goroutines.
+type Rooms interface {
+	// Has reports whether the principal is a member of a room, as far as this
+	// process has heard: a change holds here within 2 s. It never blocks.
+	Has(room string) bool
+	// List gives all of them, in no order.
+	List() []string
+	// Check asks whoever keeps them. When it has returned nil, Has knows of
+	// every removal that was answered before Check was called.
+	Check(ctx context.Context) error
+}

@@ -75,7 +75,9 @@ func testLaterVersion(t *testing.T, f Factory) {
 	for i := range 30 {
 		batch := make([]chat.Event, 1+i%4)
 		for j := range batch {
-			batch[j] = chat.NewEvent(g.draft(topics[g.IntN(len(topics))]))
+			draft := g.draft(topics[g.IntN(len(topics))])
+			draft.Account = "abcdefghijklmnop" // the last field of a message, as this version knows it
+			batch[j] = chat.NewEvent(draft)
 			if g.IntN(4) == 0 || i > 27 { // the last are of the later kind, too
 				batch[j].Kind = later
 			}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"math"
 	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -18,13 +17,16 @@ import (
 	"chatapp/chat/internal/chat"
 	"chatapp/chat/internal/live"
 	"chatapp/chat/internal/redisstore"
+	"chatapp/chat/internal/server"
 )
 
 // config is everything that can be set.
 type config struct {
 	listen, adminListen, name string
 	readyTolerance            time.Duration
-	origins                   []string
+	origins                   server.Origins
+	sourcePostRate            float64
+	sourcePostBurst           int
 
 	data, redisURL, redisPrefix string
 	redisPartitions             int
@@ -100,7 +102,7 @@ func (c *config) settings() []group {
 			{"admin-listen", "CHAT_ADMIN_LISTEN", "127.0.0.1:0", "", `address of /metrics and /debug/pprof, for operators only; "off" for none`, adminAddress(&c.adminListen)},
 			{"name", "CHAT_NAME", hostName(), "host name", "how this server calls itself in welcome", text(&c.name, 1, 64)},
 			{"max-connections", "CHAT_MAX_CONNECTIONS", "20000", "", "WebSocket connections; above it 503 and Retry-After; 0: no limit", number(&c.sessions.MaxConnections, 0, math.MaxInt32)},
-			{"allow-origin", "CHAT_ALLOW_ORIGIN", "", "none", `origins of other pages that may connect and post, comma-separated (https://example.org), or "*"`, c.setOrigins},
+			{"allow-origin", "CHAT_ALLOW_ORIGIN", "", "none", `origins of other pages that may use the chat, comma-separated (https://example.org, https://*.example.org), or "*"`, c.setOrigins},
 			{"ready-tolerance", "CHAT_READY_TOLERANCE", "30s", "", "how long the log may be away before /readyz says 503", duration(&c.readyTolerance, 0, time.Hour)},
 		}},
 		{"The message log", []*setting{
@@ -115,8 +117,10 @@ func (c *config) settings() []group {
 			{"redis-prefix", "CHAT_REDIS_PREFIX", "chat", "", "first part of every key in Redis", text(&c.redisPrefix, 1, 64)},
 		}},
 		{"Sessions", []*setting{
-			{"post-rate", "CHAT_POST_RATE", "20", "", "posts per second of one session, or over HTTP of one email address; 0: no limit", float(&c.sessions.PostRate, 0, 1e9)},
+			{"post-rate", "CHAT_POST_RATE", "20", "", "posts per second of one session; 0: no limit", float(&c.sessions.PostRate, 0, 1e9)},
 			{"post-burst", "CHAT_POST_BURST", "40", "", "posts that may come at once", number(&c.sessions.PostBurst, 1, math.MaxInt32)},
+			{"source-post-rate", "CHAT_SOURCE_POST_RATE", "", "1000; 0 where --post-rate is 0", "HTTP posts per second of one source, an IP address that many people may share; 0: no limit", c.setSourcePostRate},
+			{"source-post-burst", "CHAT_SOURCE_POST_BURST", "2000", "", "of them at once", number(&c.sourcePostBurst, 1, math.MaxInt32)},
 			{"session-queue", "CHAT_SESSION_QUEUE", "524288", "512 KiB", "bytes that may wait for a slow reader before it is closed with 4001", number(&c.sessions.QueueBytes, 1<<14, 1<<30)},
 			{"balance-above", "CHAT_BALANCE_ABOVE", "0", "", "behind a load balancer: times the mean connections of all servers, above which clients are asked to connect again (1.15, say); 0: never", float(&c.sessions.BalanceAbove, 0, 1e6)},
 			{"pace", "CHAT_PACE", "5ms", "", "least time between two deliveries under load; a lone message never waits", duration(&c.sessions.Pace, 0, time.Second)},
@@ -251,16 +255,18 @@ func adminAddress(to *string) func(string) error {
 	}
 }
 
-func (c *config) setOrigins(v string) error {
-	for o := range strings.SplitSeq(v, ",") {
-		o = strings.TrimSpace(o)
-		if o == "" {
-			continue
-		}
-		if u, err := url.Parse(o); o != "*" && (err != nil || u.Host == "" || u.Path != "" || u.Scheme != "http" && u.Scheme != "https") {
-			return fmt.Errorf("%q is not an origin such as https://example.org", o)
-		}
-		c.origins = append(c.origins, o)
+func (c *config) setOrigins(v string) (err error) {
+	c.origins, err = server.ParseOrigins(v)
+	return err
+}
+
+// setSourcePostRate is no limit where sessions have none, unless it is given.
+func (c *config) setSourcePostRate(v string) error {
+	if v != "" {
+		return float(&c.sourcePostRate, 0, 1e9)(v)
+	}
+	if c.sourcePostRate = 1000; c.sessions.PostRate == 0 {
+		c.sourcePostRate = 0
 	}
 	return nil
 }

@@ -112,13 +112,13 @@ func run(ctx context.Context, c config, out io.Writer, logger *slog.Logger) (err
 		err = errors.Join(err, service.Close(bounded))
 	}()
 	metrics := live.NewMetrics(registry)
-	c.sessions.Name, c.sessions.Origins = c.name, c.origins
+	c.sessions.Name = c.name
 	sessions := live.New(c.sessions, service, store, metrics, logger)
 	sessions.Start()
 	defer sessions.Close()
 	edge, err := server.New(server.Config{
-		PostRate: c.sessions.PostRate, PostBurst: c.sessions.PostBurst,
-		Origins: c.origins, ReadyTolerance: c.readyTolerance,
+		PostRate: c.sourcePostRate, PostBurst: c.sourcePostBurst,
+		Origins: c.origins, ReadyTolerance: c.readyTolerance, PublicMetrics: c.adminListen == "",
 	}, service, sessions, metrics, registry, web.Dist(), api.Documents, logger)
 	if err != nil {
 		return err

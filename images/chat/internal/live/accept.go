@@ -2,10 +2,7 @@ package live
 
 import (
 	"net/http"
-	"net/url"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -34,25 +31,14 @@ func (l *Sessions) newUpgrader() websocket.Upgrader {
 		WriteBufferSize:  writeBuffer,
 		WriteBufferPool:  &sync.Pool{},
 		Subprotocols:     []string{wire.Subprotocol},
-		CheckOrigin:      l.originAllowed,
+		CheckOrigin:      func(*http.Request) bool { return true }, // the HTTP edge has done it
 	}
-}
-
-// originAllowed lets in browsers whose page is this server's own or one that
-// is listed, and everything that is not a browser (no Origin).
-func (l *Sessions) originAllowed(r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	if origin == "" {
-		return true
-	}
-	u, err := url.Parse(origin)
-	return err == nil && strings.EqualFold(u.Host, r.Host) ||
-		slices.ContainsFunc(l.config.Origins, func(o string) bool { return o == "*" || strings.EqualFold(o, origin) })
 }
 
 // Accept upgrades a request and starts its session, or returns the HTTP status
 // and the error to answer with; nothing has been written then. It returns as
 // soon as the session runs, so that net/http frees what it holds for a request.
+// Whether the page that asks may is the caller's to know.
 func (l *Sessions) Accept(w http.ResponseWriter, r *http.Request) (status int, _ *chat.Error) {
 	if !l.reserve() {
 		l.shared.metrics.refused.Inc()
@@ -62,7 +48,7 @@ func (l *Sessions) Accept(w http.ResponseWriter, r *http.Request) (status int, _
 			RetryAfter: retryAfterSeconds * time.Second,
 		}
 	}
-	if !websocket.IsWebSocketUpgrade(r) || r.Header.Get("Sec-Websocket-Version") != "13" {
+	if !r.ProtoAtLeast(1, 1) || !websocket.IsWebSocketUpgrade(r) || r.Header.Get("Sec-Websocket-Version") != "13" {
 		l.release()
 		h := w.Header()
 		h.Set("Connection", "Upgrade")
@@ -78,7 +64,7 @@ func (l *Sessions) Accept(w http.ResponseWriter, r *http.Request) (status int, _
 		if status == 0 { // after the hijack there is nobody to answer
 			return 0, nil
 		}
-		return status, &chat.Error{Code: chat.CodeBadFrame, Message: "open a WebSocket here (RFC 6455), from an allowed origin: " + err.Error()}
+		return status, &chat.Error{Code: chat.CodeBadFrame, Message: "open a WebSocket here (RFC 6455): " + err.Error()}
 	}
 	if b, ok := conn.NetConn().(interface{ SetWriteBuffer(int) error }); ok {
 		_ = b.SetWriteBuffer(sendBuffer) // if it fails, the connection takes more of the kernel's memory

@@ -29,8 +29,7 @@ type Config struct {
 	QueueBytes     int           // that may wait for one slow reader
 	PostRate       float64       // posts per second of one session; 0: no limit
 	PostBurst      int
-	MaxConnections int      // 0: no limit
-	Origins        []string // allowed beside the server's own host; "*": any
+	MaxConnections int // 0: no limit
 
 	BalanceAbove float64 // times the mean of all servers, above which clients are moved away; 0: never
 

@@ -2,11 +2,9 @@ package server
 
 import (
 	"context"
-	"io/fs"
 	"log/slog"
 	"math"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -24,6 +22,7 @@ var statusOf = map[chat.Code]int{
 	chat.CodeUnavailable:  http.StatusServiceUnavailable,
 	chat.CodeUnauthorised: http.StatusUnauthorized,
 	chat.CodeNotFound:     http.StatusNotFound,
+	chat.CodeConflict:     http.StatusConflict,
 	chat.CodeInternal:     http.StatusInternalServerError,
 }
 
@@ -73,18 +72,6 @@ func writeText(w http.ResponseWriter, text string) {
 	_, _ = w.Write([]byte(text)) // whoever asked is gone
 }
 
-func document(docs fs.FS, name string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		b, err := fs.ReadFile(docs, name)
-		if err != nil {
-			writeProblem(w, http.StatusNotFound, &chat.Error{Code: chat.CodeNotFound, Message: "this build carries no " + name})
-			return
-		}
-		w.Header().Set("Content-Type", "application/yaml")
-		_, _ = w.Write(b) // whoever asked is gone
-	}
-}
-
 // contentSecurityPolicy lets the page load its own files, talk to its own
 // server, and nothing else. Trusted types without any policy forbid every way
 // of turning a string into markup or script.
@@ -105,30 +92,14 @@ func headers(next http.Handler) http.Handler {
 	})
 }
 
-// sameOrigin refuses posts that a browser makes for another site's page.
-func (s *Server) sameOrigin(next http.Handler) http.Handler {
-	if slices.Contains(s.config.Origins, "*") {
-		return next
-	}
-	protection := http.NewCrossOriginProtection()
-	for _, origin := range s.config.Origins {
-		if err := protection.AddTrustedOrigin(origin); err != nil {
-			s.logger.Error("an allowed origin cannot be used", "origin", origin, "error", err)
-		}
-	}
-	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		writeProblem(w, http.StatusForbidden, &chat.Error{Code: chat.CodeUnauthorised, Message: "pages of this origin may not post here"})
-	}))
-	return protection.Handler(next)
-}
-
-// quiet drops what net/http says of single connections: it names addresses.
+// quiet drops what net/http says of single connections, which names addresses,
+// but for panics outside of routes: those of routes are recovered.
 type quiet struct{ slog.Handler }
 
 func (q quiet) Handle(ctx context.Context, r slog.Record) error {
 	// "http: panic serving ADDRESS: what and where"
 	if words := strings.SplitN(r.Message, " ", 5); len(words) == 5 && words[1] == "panic" {
-		r.Level, r.Message = slog.LevelError, "a request made the server panic: "+words[4]
+		r.Message = "a request made the server panic: " + words[4]
 		return q.Handler.Handle(ctx, r)
 	}
 	return nil

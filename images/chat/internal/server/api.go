@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"sort"
 	"strconv"
 
 	"github.com/go-json-experiment/json"
@@ -20,30 +21,25 @@ import (
 const maxBody = wire.MaxFrame
 
 func (s *Server) getMessages(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	topics := chat.AllTopics
-	if topic := q.Get("topic"); topic != "" {
-		var err error
-		if topics, err = chat.NewTopicSet([]string{topic}); err != nil {
-			s.fail(w, err)
-			return
-		}
+	q, err := readQuery(r)
+	if err != nil {
+		s.fail(w, err)
+		return
 	}
-	var before chat.ID
-	if text := q.Get("before"); text != "" {
-		var err error
-		if before, err = chat.ParseID(text); err != nil {
-			s.fail(w, badRequest("before: %v", err))
-			return
-		}
+	topics, err := q.topic()
+	if err != nil {
+		s.fail(w, err)
+		return
 	}
-	limit := wire.DefaultLimit
-	if text := q.Get("limit"); text != "" {
-		var err error
-		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > wire.MaxLimit {
-			s.fail(w, badRequest("limit: send 1 to %d", wire.MaxLimit))
-			return
-		}
+	before, err := q.id("before")
+	if err != nil {
+		s.fail(w, err)
+		return
+	}
+	limit, err := q.limit(wire.DefaultLimit, wire.MaxLimit)
+	if err != nil {
+		s.fail(w, err)
+		return
 	}
 	page, err := s.service.History(r.Context(), chat.Guest, topics, before, limit)
 	if err != nil {
@@ -58,10 +54,7 @@ func (s *Server) getMessages(w http.ResponseWriter, r *http.Request) {
 func (s *Server) postMessage(w http.ResponseWriter, r *http.Request) {
 	draft, err := readDraft(w, r)
 	if err == nil {
-		draft, err = draft.Clean() // before the limiter, which goes by the address
-	}
-	if err == nil {
-		if wait := s.posts.Take(draft.Email); wait > 0 {
+		if wait := s.posts.Take(sourceOf(r)); wait > 0 {
 			err = limit.TooFast(wait)
 		}
 	}
@@ -103,28 +96,69 @@ func readDraft(w http.ResponseWriter, r *http.Request) (chat.Draft, error) {
 	return draft, nil
 }
 
+// Bounds of a page of topics.
+const (
+	defaultTopics = 200
+	maxTopics     = 1000
+)
+
 func (s *Server) getTopics(w http.ResponseWriter, r *http.Request) {
+	q, err := readQuery(r)
+	if err != nil {
+		s.fail(w, err)
+		return
+	}
+	after, err := q.id("after")
+	if err != nil {
+		s.fail(w, err)
+		return
+	}
+	limit, err := q.limit(defaultTopics, maxTopics)
+	if err != nil {
+		s.fail(w, err)
+		return
+	}
 	infos, err := s.service.Topics(r.Context(), chat.Guest)
 	if err != nil {
 		s.fail(w, err)
 		return
 	}
+	infos, next := topicsAfter(infos, after, limit)
 	type topic struct {
 		Topic    string `json:"topic"`
 		Messages int64  `json:"messages"`
 		Last     string `json:"last"`
 	}
-	list := make([]topic, len(infos))
+	list := struct {
+		Topics []topic `json:"topics"`
+		Next   string  `json:"next,omitzero"`
+	}{make([]topic, len(infos)), next}
 	for i, info := range infos {
 		last := wire.AppendTime(nil, info.Last.Time())
-		list[i] = topic{info.Topic, info.Messages, string(last[1 : len(last)-1])}
+		list.Topics[i] = topic{info.Topic, info.Messages, string(last[1 : len(last)-1])}
 	}
-	b, err := json.Marshal(map[string]any{"topics": list})
+	b, err := json.Marshal(list)
 	if err != nil {
 		s.fail(w, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, b)
+}
+
+// topicsAfter gives a page of topics, which are sorted by their latest
+// message, the newest first, and the token of the page after it, empty for
+// the last. The token is the id of the page's last message: no two topics
+// have the same, and it keeps its place whatever is said meanwhile. A topic
+// that is spoken in between two pages has moved to the front, before both.
+func topicsAfter(all []chat.TopicInfo, after chat.ID, limit int) (page []chat.TopicInfo, next string) {
+	if after != (chat.ID{}) {
+		from := sort.Search(len(all), func(i int) bool { return all[i].Last.Compare(after) < 0 })
+		all = all[from:]
+	}
+	if len(all) <= limit {
+		return all, ""
+	}
+	return all[:limit], all[limit-1].Last.String()
 }
 
 func badRequest(format string, args ...any) *chat.Error {

@@ -5,19 +5,21 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
 	"io/fs"
 	"mime"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
+	"time"
 
 	"chatapp/chat/internal/chat"
 )
 
 // files serves the built page from memory, compressed once at start. Files
 // under assets/ carry a hash in their name and may be kept for ever; all
-// others are asked for again each time and cost a 304.
+// others are asked for again each time and cost a 304. (vearutop/statigz sends
+// ETags without quotes and compares If-None-Match as one string.)
 type files struct {
 	byPath map[string]file
 }
@@ -62,7 +64,7 @@ func newFiles(dist fs.FS) (*files, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the page: %w", err)
+		return nil, err
 	}
 	return all, nil
 }
@@ -100,8 +102,11 @@ func load(dist fs.FS, name string) (file, error) {
 }
 
 func contentType(name string) string {
-	if strings.HasSuffix(name, ".webmanifest") {
+	switch path.Ext(name) {
+	case ".webmanifest":
 		return "application/manifest+json"
+	case ".yaml":
+		return "application/yaml"
 	}
 	if t := mime.TypeByExtension(path.Ext(name)); t != "" {
 		return t
@@ -127,30 +132,32 @@ func compress(body []byte) ([]byte, error) {
 func (f *files) serve(w http.ResponseWriter, r *http.Request) {
 	found, ok := f.byPath[r.URL.Path]
 	if !ok {
-		detail := "there is nothing at this path"
-		if r.URL.Path == "/" {
-			detail = `this server was built without its page: run "make build"`
-		}
-		writeProblem(w, http.StatusNotFound, &chat.Error{Code: chat.CodeNotFound, Message: detail})
+		writeProblem(w, http.StatusNotFound, &chat.Error{Code: chat.CodeNotFound, Message: `this server was built without its page: run "make build"`})
 		return
 	}
+	found.serve(w, r)
+}
+
+func (f file) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h.Set("Cache-Control", found.cache)
-	h.Set("Etag", found.etag)
-	h.Set("Vary", "Accept-Encoding")
-	if r.Header.Get("If-None-Match") == found.etag {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	h.Set("Content-Type", found.contentType)
-	v := found.choose(r.Header.Get("Accept-Encoding"))
+	h.Set("Cache-Control", f.cache)
+	h.Set("Etag", f.etag)
+	h.Add("Vary", "Accept-Encoding")
+	h.Set("Content-Type", f.contentType)
+	v := f.choose(r.Header.Get("Accept-Encoding"))
 	if v.encoding != "" {
 		h.Set("Content-Encoding", v.encoding)
 	}
-	h.Set("Content-Length", fmt.Sprint(len(v.body)))
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(v.body) // whoever asked is gone
+	// ServeContent knows conditional requests and ranges (RFC 9110, 13 and
+	// 14), but looks at one header line only, and leaves out the length of
+	// what is encoded.
+	if lines := r.Header.Values("If-None-Match"); len(lines) > 1 {
+		r.Header.Set("If-None-Match", strings.Join(lines, ", "))
 	}
+	if r.Header.Get("Range") == "" && r.Header.Get("If-Match") == "" {
+		h.Set("Content-Length", strconv.Itoa(len(v.body)))
+	}
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(v.body))
 }
 
 // choose gives the first variant that the client takes. A weight of 0 is the

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"chatapp/chat/internal/server"
 )
 
 // rawCase is what a client sends, byte by byte, and what it must get.
@@ -447,7 +449,7 @@ func TestTooManyBadFrames(t *testing.T) {
 }
 
 func TestUpgrade(t *testing.T) {
-	p := startPod(t, podOptions{live: liveWithOrigins("https://chat.example.org")})
+	p := startPod(t, podOptions{edge: server.Config{Origins: origins(t, "https://chat.example.org")}})
 	for name, c := range map[string]struct {
 		headers map[string]string
 		status  int
@@ -464,6 +466,11 @@ func TestUpgrade(t *testing.T) {
 		"connection without upgrade":        {map[string]string{"Connection": "keep-alive"}, 426, "Upgrade: websocket"},
 		"own origin":                        {map[string]string{"Origin": "http://" + p.addr}, 101, ""},
 		"own origin, by another scheme":     {map[string]string{"Origin": "https://" + p.addr}, 101, ""},
+		"own host, by another port":         {map[string]string{"Origin": "https://127.0.0.1:444"}, 101, ""},
+		"own host, without its port":        {map[string]string{"Origin": "https://127.0.0.1"}, 101, ""},
+		"own page, says the browser":        {map[string]string{"Origin": "https://chat.example", "Sec-Fetch-Site": "same-origin"}, 101, ""},
+		"another host of the site":          {map[string]string{"Origin": "https://evil.example.org", "Sec-Fetch-Site": "same-site"}, 403, ""},
+		"another origin by another port":    {map[string]string{"Origin": "https://chat.example.org:8443"}, 403, ""},
 		"allowed origin":                    {map[string]string{"Origin": "https://chat.example.org"}, 101, ""},
 		"allowed origin in capitals":        {map[string]string{"Origin": "HTTPS://Chat.Example.Org"}, 101, ""},
 		"another origin":                    {map[string]string{"Origin": "https://evil.example.org"}, 403, ""},
@@ -487,7 +494,11 @@ func TestUpgrade(t *testing.T) {
 				t.Errorf("%s is %q; want %q", name, resp.Header.Get(name), value)
 			}
 			if resp.StatusCode != http.StatusSwitchingProtocols {
-				expectProblem(t, resp, c.status, "bad_frame")
+				code := "bad_frame"
+				if c.status == http.StatusForbidden {
+					code = "unauthorised"
+				}
+				expectProblem(t, resp, c.status, code)
 				return
 			}
 			conn.write(text(`{"type":"hello"}`))

@@ -23,7 +23,15 @@ import (
 	"chatapp/chat/internal/server"
 )
 
-func liveWithOrigins(origins ...string) live.Config { return live.Config{Origins: origins} }
+// origins is as --allow-origin gives them.
+func origins(t testing.TB, list string) server.Origins {
+	t.Helper()
+	o, err := server.ParseOrigins(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
 
 // expectProblem checks that an answer is a problem (RFC 9457) of a status and
 // a code, and gives its detail. It reads the body.
@@ -176,7 +184,6 @@ func TestHistoryOverHTTP(t *testing.T) {
 		more bool
 	}{
 		"":                         {"0123456", false},
-		"?limit=":                  {"0123456", false},
 		"?limit=200":               {"0123456", false},
 		"?limit=7":                 {"0123456", false},
 		"?limit=6":                 {"123456", true},
@@ -186,7 +193,6 @@ func TestHistoryOverHTTP(t *testing.T) {
 		"?topic=tea&limit=2":       {"36", true},
 		"?topic=tea+%26+%3Cb%3E/ü": {"25", false},
 		"?topic=nobody":            {"", false},
-		"?topic=*":                 {"0123456", false},
 		"?before=" + ids[3]:        {"012", false},
 		"?before=" + ids[0]:        {"", false},
 		"?before=" + ids[6] + "&topic=tea&limit=1": {"3", true},
@@ -204,10 +210,10 @@ func TestHistoryOverHTTP(t *testing.T) {
 		}
 	}
 	for query, field := range map[string]string{
-		"?limit=0": "limit: ", "?limit=201": "limit: ", "?limit=-1": "limit: ", "?limit=1.5": "limit: ", "?limit=x": "limit: ",
+		"?limit=0": "limit: ", "?limit=201": "limit: ", "?limit=-1": "limit: ", "?limit=1.5": "limit: ", "?limit=x": "limit: ", "?limit=": "limit: ",
 		"?limit=99999999999999999999": "limit: ", "?limit=%201": "limit: ",
 		"?before=soon": "before: ", "?before=" + strings.ToUpper(strings.Repeat("f", 24)): "before: ", "?before=" + ids[0] + "0": "before: ",
-		"?topic=%20": "topic: ", "?topic=%00": "topic: ", "?topic=%ff": "topic: ", "?topic=" + strings.Repeat("t", 65): "topic: ",
+		"?topic=%20": "topic: ", "?topic=%00": "topic: ", "?topic=*": "topic: ", "?topic=": "topic: ", "?topic=%ff": "topic: ", "?topic=" + strings.Repeat("t", 65): "topic: ",
 	} {
 		resp := call(t, "GET", p.url+"/api/v1/messages"+query, "")
 		if detail := expectProblem(t, resp, 400, "bad_frame"); !strings.HasPrefix(detail, field) {
@@ -242,7 +248,7 @@ func TestRateLimitOverHTTP(t *testing.T) {
 		return call(t, "POST", p.url+"/api/v1/messages", strings.Replace(draftJSON(key, "tea", "x"), "ann@example.org", email, 1), asJSON)
 	}
 	for i := range 3 {
-		if resp := post(fmt.Sprint("a", i), "ann@example.org"); resp.StatusCode != 201 {
+		if resp := post(fmt.Sprint("a", i), fmt.Sprintf("ann%d@example.org", i)); resp.StatusCode != 201 {
 			t.Errorf("post %d of the burst: %s", i, resp.Status)
 		}
 	}
@@ -251,8 +257,11 @@ func TestRateLimitOverHTTP(t *testing.T) {
 		t.Error("no Retry-After")
 	}
 	expectProblem(t, refused, 429, "rate_limited")
-	if resp := post("b0", "bob@example.org"); resp.StatusCode != 201 {
-		t.Errorf("somebody else's post: %s", resp.Status)
+	if resp := post("b0", "bob@example.org"); resp.StatusCode != 429 {
+		t.Errorf("another address claimed by the same source: %s; want 429", resp.Status)
+	}
+	if resp := call(t, "GET", p.url+"/api/v1/messages", ""); resp.StatusCode != 200 {
+		t.Errorf("reading meanwhile: %s", resp.Status)
 	}
 }
 
@@ -290,6 +299,9 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 		{"POST", "/api/v1/topics", 405, "application/problem+json"},
 		{"POST", "/", 405, "application/problem+json"},
 		{"OPTIONS", "/api/v1/messages", 405, "application/problem+json"},
+		{"POST", "/nothing", 404, "application/problem+json"},
+		{"PATCH", "/api/v1/nothing", 404, "application/problem+json"},
+		{"POST", "/index.html", 405, "application/problem+json"},
 		{"POST", "/ws", 405, "application/problem+json"},
 		{"POST", "/readyz", 405, "application/problem+json"},
 	} {
@@ -401,7 +413,7 @@ func TestServerWithoutItsPage(t *testing.T) {
 }
 
 func TestCrossOriginPosts(t *testing.T) {
-	p := startPod(t, podOptions{edge: server.Config{Origins: []string{"https://chat.example.org"}}})
+	p := startPod(t, podOptions{edge: server.Config{Origins: origins(t, "https://chat.example.org")}})
 	n := 0
 	for name, c := range map[string]struct {
 		headers []string
@@ -425,7 +437,7 @@ func TestCrossOriginPosts(t *testing.T) {
 			expectProblem(t, resp, 403, "unauthorised")
 		}
 	}
-	open := startPod(t, podOptions{edge: server.Config{Origins: []string{"*"}}})
+	open := startPod(t, podOptions{edge: server.Config{Origins: origins(t, "*")}})
 	if resp := call(t, "POST", open.url+"/api/v1/messages", draftJSON("k", "tea", "x"), asJSON, "Origin: https://evil.example.org"); resp.StatusCode != 201 {
 		t.Errorf("any origin allowed: %s", resp.Status)
 	}

@@ -43,6 +43,7 @@ type podOptions struct {
 	live    live.Config
 	edge    server.Config
 	page    fs.FS
+	admin   bool          // there is an admin address, which has the metrics
 	timeout time.Duration // of an append
 }
 
@@ -78,6 +79,7 @@ type parts struct {
 func assemble(t testing.TB, store store, o podOptions) parts {
 	t.Helper()
 	o = podDefaults(o)
+	o.edge.PublicMetrics = !o.admin
 	logger := slog.New(slog.DiscardHandler)
 	registry := prometheus.NewRegistry()
 	metrics := live.NewMetrics(registry)

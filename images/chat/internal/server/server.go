@@ -4,10 +4,16 @@
 package server
 
 import (
+	"bufio"
+	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/pprof"
+	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,10 +27,11 @@ import (
 
 // Config of the HTTP edge.
 type Config struct {
-	PostRate       float64 // HTTP posts per second of one email address; 0: no limit
-	PostBurst      int
-	Origins        []string      // pages that may post from a browser, beside our own; "*": any
+	PostRate       float64       // HTTP posts per second of one source; 0: no limit
+	PostBurst      int           // of them at once
+	Origins        Origins       // pages that may use the chat from a browser, beside our own
 	ReadyTolerance time.Duration // how long the log may be away before readyz says so
+	PublicMetrics  bool          // /metrics is served here, because there is no admin address
 }
 
 // Server answers HTTP.
@@ -37,6 +44,9 @@ type Server struct {
 	requests *prometheus.CounterVec
 	posts    *limit.Keyed
 }
+
+// socketPath is where WebSockets are opened.
+const socketPath = "/ws"
 
 // Limits of the listening side. A WebSocket leaves them behind when it is
 // upgraded.
@@ -63,39 +73,44 @@ func New(c Config, service *chat.Service, sessions *live.Sessions, metrics *live
 	}
 	files, err := newFiles(page)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read the page: %w", err)
+	}
+	documents, err := newFiles(docs)
+	if err != nil {
+		return nil, fmt.Errorf("read the API documents: %w", err)
 	}
 	mux := http.NewServeMux()
 	route := func(pattern, name string, h http.HandlerFunc) {
-		mux.Handle(pattern, promhttp.InstrumentHandlerCounter(s.requests.MustCurryWith(prometheus.Labels{"route": name}), h))
+		mux.Handle(pattern, promhttp.InstrumentHandlerCounter(s.requests.MustCurryWith(prometheus.Labels{"route": name}), s.recovered(h)))
 	}
-	mux.HandleFunc("GET /ws", s.websocket) // not counted: the connection outlives the request
+	mux.Handle("GET "+socketPath, s.recovered(s.websocket)) // not counted: the connection outlives the request
 	route("GET /api/v1/messages", "messages", s.getMessages)
 	route("POST /api/v1/messages", "messages", s.postMessage)
 	route("GET /api/v1/topics", "topics", s.getTopics)
-	route("GET /api/v1/openapi.yaml", "document", document(docs, "openapi.yaml"))
-	route("GET /api/v1/asyncapi.yaml", "document", document(docs, "asyncapi.yaml"))
+	for name, document := range documents.byPath {
+		route("GET /api/v1"+name, "document", document.serve)
+	}
 	route("GET /healthz", "health", healthz)
 	route("GET /readyz", "health", readyz(sessions, c.ReadyTolerance))
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	route("GET /", "page", files.serve)
-	route("/", "page", func(w http.ResponseWriter, r *http.Request) {
-		allow := "GET, HEAD"
-		if r.URL.Path == "/api/v1/messages" {
-			allow += ", POST"
+	if c.PublicMetrics {
+		mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	}
+	route("GET /{$}", "page", files.serve) // also when there is no page
+	for path := range files.byPath {
+		if path != "/" {
+			route("GET "+path, "page", files.serve)
 		}
-		w.Header().Set("Allow", allow)
-		writeProblem(w, http.StatusMethodNotAllowed, &chat.Error{Code: chat.CodeNotFound, Message: "there is no " + r.Method + " here"})
-	})
+	}
+	route("/", "none", noRoute(mux))
 
 	return &http.Server{
-		Handler:           headers(s.sameOrigin(mux)),
+		Handler:           headers(c.Origins.crossOrigin(mux)),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(quiet{s.logger.Handler()}, slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(quiet{s.logger.Handler()}, slog.LevelError),
 	}, nil
 }
 
@@ -118,6 +133,76 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) {
 	if status, err := s.live.Accept(w, r); err != nil {
 		writeProblem(w, status, err)
 	}
+}
+
+// noRoute answers what no other route takes: 405 where another method has a
+// route, else 404.
+func noRoute(mux *http.ServeMux) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var allow []string
+		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
+			other := *r
+			other.Method = method
+			if _, pattern := mux.Handler(&other); pattern != "/" {
+				allow = append(allow, method)
+			}
+		}
+		if len(allow) == 0 {
+			writeProblem(w, http.StatusNotFound, &chat.Error{Code: chat.CodeNotFound, Message: "there is nothing at this path"})
+			return
+		}
+		w.Header().Set("Allow", strings.Join(allow, ", "))
+		writeProblem(w, http.StatusMethodNotAllowed, &chat.Error{Code: chat.CodeNotFound, Message: "there is no " + r.Method + " here"})
+	}
+}
+
+// recovered answers 500 when a handler panics, and logs where.
+func (s *Server) recovered(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		tracked := &trackedWriter{ResponseWriter: w}
+		defer func() {
+			cause := recover()
+			if cause == nil {
+				return
+			}
+			if cause == http.ErrAbortHandler {
+				panic(cause) // net/http cuts the connection off and says nothing
+			}
+			s.logger.Error("a request made the server panic", "route", r.Pattern, "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			if tracked.started {
+				panic(http.ErrAbortHandler) // half an answer must not look whole
+			}
+			for _, name := range []string{"Content-Length", "Content-Encoding", "Etag"} {
+				w.Header().Del(name)
+			}
+			writeProblem(w, http.StatusInternalServerError, chat.AsError(errPanic))
+		}()
+		next(tracked, r)
+	}
+}
+
+var errPanic = errors.New("a request made the server panic")
+
+// trackedWriter knows whether an answer has begun.
+type trackedWriter struct {
+	http.ResponseWriter
+	started bool
+}
+
+func (t *trackedWriter) WriteHeader(status int) {
+	t.started = t.started || status >= 200
+	t.ResponseWriter.WriteHeader(status)
+}
+
+func (t *trackedWriter) Write(b []byte) (int, error) {
+	t.started = true
+	return t.ResponseWriter.Write(b)
+}
+
+// Hijack gives the connection away, to package live.
+func (t *trackedWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	t.started = true
+	return http.NewResponseController(t.ResponseWriter).Hijack()
 }
 
 func healthz(w http.ResponseWriter, _ *http.Request) { writeText(w, "ok\n") }

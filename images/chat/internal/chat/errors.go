@@ -19,7 +19,6 @@ const (
 	CodeUnavailable  Code = "unavailable"
 	CodeUnauthorised Code = "unauthorised"
 	CodeNotFound     Code = "not_found"
-	CodeConflict     Code = "conflict" // over HTTP only
 	CodeInternal     Code = "internal"
 	CodeConflict     Code = "conflict" // over HTTP alone
 )

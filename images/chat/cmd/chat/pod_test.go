@@ -10,7 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -19,7 +21,12 @@ import (
 // These tests run the real binary as its users do: as processes, over
 // loopback, on a file or on a real Redis.
 
-var binary string
+var (
+	binary string // of this version
+	// later gives the binary of a later version: of the same source, with one
+	// more kind of event (see internal/chat/kind_future.go).
+	later func() (string, error)
+)
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "chat-test")
@@ -27,11 +34,15 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	binary = filepath.Join(dir, "chat")
-	build := exec.Command("go", append(append([]string{"build"}, raceFlag...), "-o", binary, ".")...)
-	build.Stderr = os.Stderr
+	build := func(name string, flags ...string) (string, error) {
+		path := filepath.Join(dir, name)
+		cmd := exec.Command("go", slices.Concat([]string{"build"}, raceFlag, flags, []string{"-o", path, "."})...)
+		cmd.Stderr = os.Stderr
+		return path, cmd.Run()
+	}
+	later = sync.OnceValues(func() (string, error) { return build("chat-later", "-tags", "futurekind") })
 	code := 1
-	if err := build.Run(); err == nil {
+	if binary, err = build("chat"); err == nil {
 		code = m.Run()
 	}
 	if err := os.RemoveAll(dir); err != nil {
@@ -45,11 +56,12 @@ const patience = 60 * time.Second
 
 // pod is one chat process. Its methods are for the test's goroutine.
 type pod struct {
-	t    *testing.T
-	addr string
-	args []string
-	cmd  *exec.Cmd
-	log  *os.File
+	t      *testing.T
+	binary string
+	addr   string
+	args   []string
+	cmd    *exec.Cmd
+	log    *os.File
 }
 
 // freeAddr is a loopback address that nobody listens on now.
@@ -66,11 +78,16 @@ func freeAddr(t *testing.T) string {
 // startPod runs a pod until the test ends.
 func startPod(t *testing.T, args ...string) *pod {
 	t.Helper()
+	return startBinary(t, binary, args...)
+}
+
+func startBinary(t *testing.T, binary string, args ...string) *pod {
+	t.Helper()
 	log, err := os.CreateTemp(t.TempDir(), "log")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pod{t: t, addr: freeAddr(t), args: args, log: log}
+	p := &pod{t: t, binary: binary, addr: freeAddr(t), args: args, log: log}
 	p.start()
 	t.Cleanup(func() {
 		p.kill()
@@ -87,7 +104,7 @@ func startPod(t *testing.T, args ...string) *pod {
 
 func (p *pod) start() {
 	p.t.Helper()
-	p.cmd = exec.Command(binary, append([]string{"--listen", p.addr, "--admin-listen", "off"}, p.args...)...)
+	p.cmd = exec.Command(p.binary, append([]string{"--listen", p.addr, "--admin-listen", "off"}, p.args...)...)
 	p.cmd.Stderr = p.log
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

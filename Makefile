@@ -66,6 +66,10 @@ check: build ## vet, staticcheck, types, linters
 bench: build ## benchmarks: encode, broadcast, queue, append
 	cd $(CHAT) && go test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: house
+house: ## draw what uses what into docs/architecture.md
+	cd $(CHAT) && go run ./cmd/house ../../docs/architecture.md
+
 .PHONY: images
 images: ## docker build each folder of images/
 	@for dir in images/*/; do name=$$(basename $$dir); echo "== $$name"; \

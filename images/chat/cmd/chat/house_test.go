@@ -28,6 +28,7 @@ var allowed = map[string][]string{
 		"internal/chat", "internal/clock", "internal/crowd", "internal/feed", "internal/limit", "internal/wire",
 	},
 	"internal/server": {"internal/chat", "internal/limit", "internal/live", "internal/wire"},
+	"cmd/house":       {},
 	"cmd/chat": {
 		"api", "web", "internal/chat", "internal/localstore", "internal/redisstore",
 		"internal/measured", "internal/live", "internal/server",

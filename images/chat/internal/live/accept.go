@@ -3,7 +3,6 @@ package live
 import (
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -12,28 +11,8 @@ import (
 	"chatapp/chat/internal/wire"
 )
 
-// Buffers of one connection, in bytes. Nearly all frames of clients fit
-// readBuffer; larger ones are read in pieces. The write buffer is borrowed
-// from a pool for each write and holds the header only: payloads go to the
-// kernel from where they are.
-const (
-	readBuffer  = 512
-	writeBuffer = 256
-)
-
 // retryAfterSeconds is what a client that finds the server full is told.
 const retryAfterSeconds = 2
-
-func (l *Sessions) newUpgrader() websocket.Upgrader {
-	return websocket.Upgrader{
-		HandshakeTimeout: writeWait,
-		ReadBufferSize:   readBuffer,
-		WriteBufferSize:  writeBuffer,
-		WriteBufferPool:  &sync.Pool{},
-		Subprotocols:     []string{wire.Subprotocol},
-		CheckOrigin:      func(*http.Request) bool { return true }, // the HTTP edge has done it
-	}
-}
 
 // Accept upgrades a request and starts its session, or returns the HTTP status
 // and the error to answer with; nothing has been written then. It returns as

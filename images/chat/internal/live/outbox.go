@@ -19,8 +19,7 @@ import (
 // What gathers during a write goes out with the next one: several messages in
 // one frame. The session joins the goroutine (join).
 type outbox struct {
-	conn    *websocket.Conn
-	metrics *Metrics
+	socket
 	writing sync.WaitGroup // the goroutine
 
 	mu         sync.Mutex
@@ -35,28 +34,6 @@ type outbox struct {
 	dead       bool           // the socket is gone; what comes is dropped
 	empty      chan struct{}  // not nil: somebody waits for it to be closed when all is written
 }
-
-// waiting is a frame in the queue.
-type waiting struct {
-	*wire.Frame
-	delivery bool // counts among deliveries, not answers
-}
-
-const (
-	// goodbyeWait is how long a client that is told to go has to take what
-	// it was sent, and then again to answer. With room in the socket's buffer
-	// (goodbyeBuffer) the first takes no time. Twice it is within the 5 s in
-	// which a slow reader has to be closed.
-	goodbyeWait = 2 * time.Second
-	// sendBuffer is the socket's send buffer in bytes (the kernel takes
-	// double): what a slow reader costs beside its outbox. goodbyeBuffer is
-	// what it is raised to when the session is closed for slowness, so that
-	// the frame under way (at most maxJoined, or one message) and the close
-	// frame have room, and the client finds the reason when it reads again.
-	// 208 KiB is Linux's default net.core.wmem_max.
-	sendBuffer    = 64 << 10
-	goodbyeBuffer = 208 << 10
-)
 
 // init makes the outbox of a connection. Of deliveries, and of answers, at
 // most about most bytes wait.
@@ -215,4 +192,60 @@ func (o *outbox) signalEmpty() {
 		close(o.empty)
 		o.empty = nil
 	}
+}
+
+// start makes sure that what waits is written. o.mu is held.
+func (o *outbox) start() {
+	if !o.flushing && !o.dead {
+		o.flushing = true
+		o.writing.Add(1)
+		go o.flush()
+	}
+}
+
+// flush writes until nothing waits. It is the only writer of the socket.
+func (o *outbox) flush() {
+	defer o.writing.Done()
+	for {
+		next, closing, more := o.take()
+		if !more {
+			return
+		}
+		err := o.write(next)
+		if closing != 0 && err == nil {
+			err = o.writeClose(closing)
+			o.kill() // the reader waits for the client's answer, as long as goodbye lets it
+		}
+		if err != nil {
+			o.kill()
+			_ = o.conn.NetConn().Close() // the reader notices and ends the session
+		}
+	}
+}
+
+// take takes what is to be written next. closing is not 0 when that is nothing
+// but the close frame. Without more, the goroutine counts as ended.
+func (o *outbox) take() (next load, closing wire.CloseCode, more bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := joinCount(o.frames)
+	next = load{frames: o.frames[:n:n], presence: o.presence, ping: o.ping, pong: o.pong}
+	idle := next.isEmpty()
+	if o.dead || idle && o.closing == 0 {
+		o.flushing, o.frames = false, nil
+		o.signalEmpty()
+		return load{}, 0, false
+	}
+	if idle {
+		return next, o.closing, true
+	}
+	for _, f := range next.frames {
+		if f.delivery {
+			o.deliveries.Give(len(f.Text))
+		} else {
+			o.answers.Give(len(f.Text))
+		}
+	}
+	o.frames, o.presence, o.ping, o.pong = o.frames[n:], nil, false, nil
+	return next, 0, true
 }

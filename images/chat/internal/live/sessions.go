@@ -84,7 +84,7 @@ func New(c Config, service *chat.Service, presence chat.Presence, metrics *Metri
 	}
 	l.sessionsCtx, l.endSessions = context.WithCancel(context.Background())
 	l.loopsCtx, l.endLoops = context.WithCancel(context.Background())
-	l.upgrader = l.newUpgrader()
+	l.upgrader = newUpgrader()
 	return l
 }
 

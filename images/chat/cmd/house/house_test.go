@@ -1,0 +1,50 @@
+package main
+
+import (
+	"os"
+	"reflect"
+	"testing"
+)
+
+// TestPictureIsCurrent fails when the picture in the document is not that of
+// the code: run make house. A circle between packages fails, too.
+func TestPictureIsCurrent(t *testing.T) {
+	t.Parallel()
+	picture, err := draw(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := os.ReadFile("../../../../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := embed(string(old), picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text != string(old) {
+		t.Error("the picture in docs/architecture.md is an old one: run make house")
+	}
+}
+
+func TestCircles(t *testing.T) {
+	t.Parallel()
+	g := graph{}
+	for _, arrow := range [][2]string{{"a", "b"}, {"b", "c"}, {"a", "c"}, {"c", "d"}} {
+		g.arrow(arrow[0], arrow[1])
+	}
+	if circles := g.circles(); circles != nil {
+		t.Errorf("circles %v where there are none", circles)
+	}
+	if levels := g.levels(); !reflect.DeepEqual(levels, [][]string{{"d"}, {"c"}, {"b"}, {"a"}}) {
+		t.Errorf("levels %v", levels)
+	}
+	if r := g.reduced(); r["a"]["c"] || !r["a"]["b"] || !r["b"]["c"] {
+		t.Errorf("reduced to %v; want no arrow that follows from others", r)
+	}
+	g.arrow("d", "b")
+	g.arrow("e", "e")
+	if circles := g.circles(); !reflect.DeepEqual(circles, [][]string{{"b", "c", "d"}, {"e"}}) {
+		t.Errorf("circles %v", circles)
+	}
+}

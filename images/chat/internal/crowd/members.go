@@ -46,6 +46,9 @@ type Place struct {
 	toldAt   time.Time // when that was sent
 }
 
+// presenceGap is the least time between two presence frames to a client.
+const presenceGap = time.Second
+
 // NewMembers makes an empty crowd.
 func NewMembers() *Members {
 	return &Members{changed: make(chan struct{}, 1), places: map[*Place]struct{}{}}

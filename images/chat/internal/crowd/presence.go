@@ -25,12 +25,8 @@ type Presence struct {
 	here  int        // of those people, what this server had said
 }
 
-const (
-	// presenceGap is the least time between two presence frames to a client.
-	presenceGap = time.Second
-	// presenceWait bounds one question to the others.
-	presenceWait = time.Second
-)
+// presenceWait bounds one question to the others.
+const presenceWait = time.Second
 
 // NewPresence makes the presence of the named server.
 func NewPresence(server string, others chat.Presence, members *Members, metrics *Metrics) *Presence {

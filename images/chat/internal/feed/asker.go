@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"chatapp/chat/internal/chat"
 )
+
+// callWait bounds one call to the log beside the tails.
+const callWait = 3 * time.Second
 
 // standing is where the log stands: the answer to one question.
 type standing struct {

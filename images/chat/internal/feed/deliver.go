@@ -1,32 +1,5 @@
 package feed
 
-import (
-	"slices"
-
-	"chatapp/chat/internal/chat"
-	"chatapp/chat/internal/wire"
-)
-
-// view is what some subscribers get of a batch. All who get the same share one
-// view, and so one frame. The topics of a batch are looked at one after the
-// other; the view with one more topic is kept with the view that it came from.
-type view struct {
-	items []Item // in order
-	frame *wire.Frame
-
-	topic *topicItems // the topic looked at last
-	next  *view       // the view with that topic, too
-}
-
-// topicItems is a topic of the batch that subscribers have named, and its items.
-type topicItems struct {
-	topic string
-	items []Item
-}
-
-// everybody is the sight that all subscribers have in common.
-var everybody chat.Sight
-
 // deliver hands the items of a batch to everybody who wants them, and gives
 // the number of deliveries. Whoever wants several topics of the batch gets all
 // of them in one frame: the cursor in it says that everything up to there was
@@ -95,42 +68,4 @@ func (h *Hub) namedIn(items []Item) []topicItems {
 		topics[i].items = append(topics[i].items, it)
 	}
 	return topics
-}
-
-// with is the view that has the items of one more topic.
-func (v *view) with(t *topicItems) *view {
-	if v.topic == t {
-		return v.next
-	}
-	v.topic, v.next = t, &view{items: t.items}
-	if len(v.items) > 0 {
-		v.next.items = slices.Concat(v.items, t.items)
-		Sort(v.next.items)
-	}
-	return v.next
-}
-
-// shared is the frame of the view, made at its first use.
-func (v *view) shared(cursor string) *wire.Frame {
-	if v.frame == nil {
-		v.frame = Frame(v.items, cursor)
-	}
-	return v.frame
-}
-
-// publicOf gives the items that everybody may see.
-func publicOf(items []Item) []Item {
-	for i, it := range items {
-		if everybody.Sees(it.Topic) {
-			continue
-		}
-		public := slices.Clone(items[:i])
-		for _, it := range items[i+1:] {
-			if everybody.Sees(it.Topic) {
-				public = append(public, it)
-			}
-		}
-		return public
-	}
-	return items
 }

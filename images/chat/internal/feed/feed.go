@@ -55,8 +55,6 @@ const (
 	watchPeriod = 2 * time.Second
 	// preload is how many messages, over all partitions, the window starts with.
 	preload = 2048
-	// callWait bounds one call to the log beside the tails.
-	callWait = 3 * time.Second
 	// retryWait is the pause after a failed call.
 	retryWait = 250 * time.Millisecond
 )

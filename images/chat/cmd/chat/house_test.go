@@ -17,6 +17,7 @@ var allowed = map[string][]string{
 	"internal/wire":       {"internal/chat"},
 	"internal/localstore": {"internal/chat", "internal/people"},
 	"internal/redisstore": {"internal/chat", "internal/people"},
+	"internal/redisnode":  {},
 	"internal/redistest":  {},
 	"internal/storetest":  {"internal/chat", "internal/people"},
 	"internal/measured":   {"internal/chat"},
@@ -30,7 +31,7 @@ var allowed = map[string][]string{
 	"internal/server": {"internal/chat", "internal/limit", "internal/live", "internal/wire"},
 	"cmd/house":       {},
 	"cmd/chat": {
-		"api", "web", "internal/chat", "internal/localstore", "internal/redisstore",
+		"api", "web", "internal/chat", "internal/localstore", "internal/redisstore", "internal/redisnode",
 		"internal/measured", "internal/live", "internal/server",
 	},
 }
@@ -38,7 +39,7 @@ var allowed = map[string][]string{
 // owners may import what nobody else may.
 var owners = map[string]string{
 	"github.com/gorilla/websocket": "internal/live",
-	"github.com/redis/go-redis/v9": "internal/redisstore internal/redistest",
+	"github.com/redis/go-redis/v9": "internal/redisstore internal/redisnode internal/redistest",
 	"go.etcd.io/bbolt":             "internal/localstore",
 }
 

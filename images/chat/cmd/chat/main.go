@@ -38,6 +38,9 @@ var version = "development"
 const exitSetting = 2
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "redis" {
+		os.Exit(redisNode(os.Args[2:]))
+	}
 	c, err := parse(os.Args[1:], os.Getenv, os.Stdout)
 	switch {
 	case errors.Is(err, flag.ErrHelp):

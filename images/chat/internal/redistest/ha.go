@@ -32,7 +32,7 @@ func StartHA(t testing.TB) *HA {
 	host, port, _ := net.SplitHostPort(h.Master.Addr)
 	for range 3 {
 		dir := t.TempDir()
-		s := &Server{t: t, dir: dir, Addr: fmt.Sprintf("127.0.0.1:%d", freePort(t)), args: []string{"--sentinel"}}
+		s := &Server{t: t, dir: dir, Addr: fmt.Sprintf("127.0.0.1:%d", FreePort(t)), args: []string{"--sentinel"}}
 		conf := fmt.Sprintf("sentinel monitor %[1]s %[2]s %[3]s 2\n"+
 			"sentinel down-after-milliseconds %[1]s 1000\n"+
 			"sentinel failover-timeout %[1]s 5000\n", MasterName, host, port)

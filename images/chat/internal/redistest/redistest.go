@@ -61,17 +61,17 @@ func Binary(t testing.TB) string {
 
 func start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	s := &Server{t: t, dir: t.TempDir(), Addr: fmt.Sprintf("127.0.0.1:%d", freePort(t))}
+	s := &Server{t: t, dir: t.TempDir(), Addr: fmt.Sprintf("127.0.0.1:%d", FreePort(t))}
 	s.args = args
 	s.Run()
 	t.Cleanup(s.Kill)
 	return s
 }
 
-// freePort is a port that nobody has now, nor the one 10,000 above, a Cluster
+// FreePort is a port that nobody has now, nor the one 10,000 above, a Cluster
 // node's second. Both are below the range that the system takes for outgoing
 // connections, so that a killed server finds its port free again.
-func freePort(t testing.TB) int {
+func FreePort(t testing.TB) int {
 	t.Helper()
 	const first, count, bus = 10_000, 12_000, 10_000
 	for range 1000 {

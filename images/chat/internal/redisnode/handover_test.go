@@ -59,7 +59,7 @@ func post(s *redisstore.Store) *books {
 				case <-tick.C:
 				}
 				ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-				got, err := s.Append(ctx, 0, []chat.Draft{draft})
+				got, err := s.Append(ctx, 0, []chat.Event{chat.NewEvent(draft)})
 				cancel()
 				if err == nil {
 					b.acked[draft.Key] = got[0].ID
@@ -83,16 +83,16 @@ func (b *books) close(t testing.TB, s *redisstore.Store) (lost int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(got) == 0 {
+		if len(got.Events) == 0 {
 			break
 		}
-		for _, m := range got {
-			if _, twice := log[m.Key]; twice {
-				t.Errorf("%s is in the log twice", m.Key)
+		for _, e := range got.Events {
+			if _, twice := log[e.Draft.Key]; twice {
+				t.Errorf("%s is in the log twice", e.Draft.Key)
 			}
-			log[m.Key] = m.ID
-			at = m.ID.Pos
+			log[e.Draft.Key] = e.ID
 		}
+		at = got.Through
 	}
 	for key, id := range b.acked {
 		if log[key] != id {

@@ -84,8 +84,14 @@ func (n *Node) Leave(ctx context.Context) (err error) {
 		return err
 	}
 	n.Log.Info("handed over", "master", promoted.String())
-	// Sentinel would do the same some seconds later. Its clients are cut off, so
-	// that they ask for the master anew.
+	// Sentinel would do this some seconds later, and not at all for a replica that
+	// it has not heard of yet: that would go on as the replica of a replica. The
+	// clients are cut off, so that they ask for the master anew.
+	for _, peer := range n.Peers {
+		if peer.String() != promoted.String() {
+			_ = n.ask(ctx, peer.Host, peer.Redis, "replicaof", promoted.Host, promoted.Redis).Err() // it may be away
+		}
+	}
 	return errors.Join(
 		n.tell(ctx, "replicaof", promoted.Host, promoted.Redis),
 		n.tell(ctx, "client", "kill", "type", "normal", "skipme", "yes"))

@@ -189,7 +189,8 @@ func (m *member) run(what string) *process {
 	m.t.Cleanup(func() {
 		p.kill()
 		if m.t.Failed() {
-			m.t.Logf("%s %s:\n%.4000s", m.Name, what, p.output)
+			text := p.output.String()
+			m.t.Logf("%s %s ends with:\n%s", m.Name, what, text[max(0, len(text)-6000):])
 		}
 	})
 	return p

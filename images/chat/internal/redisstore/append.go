@@ -2,23 +2,12 @@ package redisstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"chatapp/chat/internal/chat"
-)
-
-const (
-	// replicaWait is how long one try waits for replicas. A healthy replica
-	// takes a millisecond; one that takes longer is on its way out.
-	replicaWait = time.Second
-	// answerMargin is what must be left of a deadline, after the wait, for
-	// the answer to come back; on a loaded machine, too.
-	answerMargin = 150 * time.Millisecond
 )
 
 // Append implements chat.Log.
@@ -40,7 +29,7 @@ func (s *Store) Append(ctx context.Context, part int, events []chat.Event) ([]ch
 			if b.replies {
 				keys = p.keys.replying
 			}
-			reply, err := runDurable(ctx, c, appendScript, s.opt.MinReplicas, keys, b.args(p.fenceArgs(), s.stepArgs())).Slice()
+			reply, err := s.runDurable(ctx, c, &p.replicas, appendScript, keys, b.args(p.fenceArgs(), s.stepArgs())).Slice()
 			if err != nil {
 				return err
 			}
@@ -54,52 +43,6 @@ func (s *Store) Append(ctx context.Context, part int, events []chat.Event) ([]ch
 		return nil, fmt.Errorf("append: %w", err)
 	}
 	return b.results(), nil
-}
-
-// errFewReplicas means that the events are in the master's log, but not yet
-// known to be anywhere else.
-var errFewReplicas = errors.New("too few replicas have acknowledged in time; " +
-	"without replicas, set the minimum of replicas to none")
-
-// runDurable sends a script and, on the same connection, the wait for the
-// replicas in one go. Too few of them are an error.
-func runDurable(ctx context.Context, c *redis.Client, script *redis.Script, replicas int, keys []string, args []any) *redis.Cmd {
-	for loaded := false; ; loaded = true {
-		pipe := c.Pipeline()
-		run := script.EvalSha(ctx, pipe, keys, args...)
-		var wait *redis.Cmd
-		if replicas > 0 {
-			wait = pipe.Do(ctx, "wait", replicas, waitMillis(ctx))
-		}
-		_, _ = pipe.Exec(ctx) // each command has its error
-		if redis.HasErrorPrefix(run.Err(), "NOSCRIPT") && !loaded {
-			if err := script.Load(ctx, c).Err(); err != nil {
-				run.SetErr(err)
-				return run
-			}
-			continue
-		}
-		if run.Err() != nil || wait == nil {
-			return run
-		}
-		n, err := wait.Int()
-		if err == nil && n < replicas {
-			err = errFewReplicas
-		}
-		if err != nil {
-			run.SetErr(err)
-		}
-		return run
-	}
-}
-
-// waitMillis is how long WAIT may take: never 0, which is for ever.
-func waitMillis(ctx context.Context) int64 {
-	wait := replicaWait
-	if end, ok := ctx.Deadline(); ok {
-		wait = min(wait, time.Until(end)-answerMargin)
-	}
-	return max(1, wait.Milliseconds())
 }
 
 // appended reads the script's answer: either all that was open is done, or

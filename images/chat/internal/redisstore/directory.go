@@ -25,7 +25,9 @@ type Directory struct {
 	s    *Store
 	keys peopleKeys
 	away outage
-	skew func() time.Duration // added to Redis' clock; tests turn it
+	// replicas of the node that holds the directory.
+	replicas replicaSet
+	skew     func() time.Duration // added to Redis' clock; tests turn it
 }
 
 var _ people.Directory = (*Directory)(nil)
@@ -79,11 +81,11 @@ func (d *Directory) run(ctx context.Context, change bool, script *redis.Script, 
 	args = append([]any{d.keys.prefix, d.skew().Milliseconds()}, args...)
 	var reply []string
 	err := d.s.try(ctx, d.s.cmd, &d.away, d.keys.prefix, func(ctx context.Context, c *redis.Client) (err error) {
-		wait := 0
 		if change {
-			wait = d.s.opt.MinReplicas
+			reply, err = d.s.runDurable(ctx, c, &d.replicas, script, keys, args).StringSlice()
+		} else {
+			reply, err = script.Run(ctx, c, keys, args...).StringSlice()
 		}
-		reply, err = runDurable(ctx, c, script, wait, keys, args).StringSlice()
 		return err
 	})
 	if err != nil {

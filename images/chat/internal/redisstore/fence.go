@@ -17,6 +17,8 @@ type partition struct {
 	n    int
 	keys partKeys
 	away outage
+	// replicas of the node that holds the partition.
+	replicas replicaSet
 
 	mu         sync.Mutex
 	epoch      string   // as Redis has it; "" before the first answer

@@ -89,6 +89,8 @@ const (
 type Store struct {
 	opt    Options
 	form   form
+	target target
+	noInfo sync.Once // says that INFO is not allowed
 	log    *slog.Logger
 	keys   globalKeys
 	parts  []*partition
@@ -150,7 +152,7 @@ func Open(o Options) (*Store, error) {
 	}
 
 	s := &Store{
-		opt: o, form: target.form, keys: keys,
+		opt: o, form: target.form, target: target, keys: keys,
 		log:    o.Logger.With("component", "redisstore"),
 		marked: make(chan int, o.Partitions),
 		cmd:    target.connect(commandPool, 0),

@@ -196,6 +196,19 @@ func (t target) connect(pool int, readTimeout time.Duration) nodes {
 	}
 }
 
+// one makes a client of one Redis by its address, for a question or two.
+func (t target) one(addr string) *redis.Client {
+	o := &redis.Options{
+		Addr: addr, Username: t.user, Password: t.password, Protocol: 2, MaxRetries: -1, ContextTimeoutEnabled: true,
+		DialTimeout: dialTimeout, DialerRetries: 1, PoolSize: 1, DisableIdentity: true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	}
+	if t.tls {
+		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	return redis.NewClient(o)
+}
+
 // oneNode is one Redis, or whichever Sentinel says is the master.
 type oneNode struct{ c *redis.Client }
 

@@ -3,6 +3,7 @@ package redisnode
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"strconv"
 	"strings"
@@ -22,9 +23,17 @@ func chatURL(set []*member) string {
 	return "redis+sentinel://chat:c1@" + strings.Join(sentinels, ",") + "/" + MasterName + "/0?sentinel_user=chat&sentinel_password=c1"
 }
 
+// testLog shows what the store says of a test that fails.
+type testLog struct{ t testing.TB }
+
+func (l testLog) Write(p []byte) (int, error) {
+	l.t.Log(strings.TrimSpace(string(p)))
+	return len(p), nil
+}
+
 func openStore(t testing.TB, set []*member) *redisstore.Store {
 	t.Helper()
-	s, err := redisstore.Open(redisstore.Options{URL: chatURL(set)})
+	s, err := redisstore.Open(redisstore.Options{URL: chatURL(set), Logger: slog.New(slog.NewTextHandler(testLog{t}, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,8 +49,10 @@ func openStore(t testing.TB, set []*member) *redisstore.Store {
 type books struct {
 	acked map[string]chat.ID
 	tries int // that failed
-	stop  chan struct{}
-	done  chan struct{}
+	// longest is how long one try took.
+	longest time.Duration
+	stop    chan struct{}
+	done    chan struct{}
 }
 
 func post(s *redisstore.Store) *books {
@@ -58,9 +69,11 @@ func post(s *redisstore.Store) *books {
 					return
 				case <-tick.C:
 				}
+				begin := time.Now()
 				ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 				got, err := s.Append(ctx, 0, []chat.Event{chat.NewEvent(draft)})
 				cancel()
+				b.longest = max(b.longest, time.Since(begin))
 				if err == nil {
 					b.acked[draft.Key] = got[0].ID
 					break
@@ -99,7 +112,7 @@ func (b *books) close(t testing.TB, s *redisstore.Store) (lost int) {
 			lost++
 		}
 	}
-	t.Logf("%d acknowledged, %d in the log, %d lost, %d tries failed", len(b.acked), len(log), lost, b.tries)
+	t.Logf("%d acknowledged, %d in the log, %d lost, %d tries failed, the longest took %s", len(b.acked), len(log), lost, b.tries, b.longest.Round(time.Millisecond))
 	return lost
 }
 
@@ -121,9 +134,11 @@ func TestLeaveLosesNothing(t *testing.T) {
 	for range handovers() {
 		master := whole(t, set)
 		time.Sleep(time.Second) // some posts
+		begin := time.Now()
 		if err := master.Leave(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		t.Logf("%s left in %s", master.Name, time.Since(begin).Round(time.Millisecond))
 		if next := whole(t, set); next == master {
 			t.Errorf("%s is still master", master.Name)
 		}

@@ -62,7 +62,7 @@ func (s *Store) Vote(ctx context.Context, part int, ballots []chat.Ballot) ([]ch
 	p := s.parts[part]
 	var reply []any
 	err := s.write(ctx, p, func(ctx context.Context, c *redis.Client) (err error) {
-		reply, err = runDurable(ctx, c, voteScript, s.opt.MinReplicas, p.keys.vote, args).Slice()
+		reply, err = s.runDurable(ctx, c, &p.replicas, voteScript, p.keys.vote, args).Slice()
 		return err
 	})
 	if err != nil {
@@ -88,7 +88,7 @@ func (s *Store) Delete(ctx context.Context, id chat.ID, topic string) (chat.Chan
 	var text string
 	err := s.write(ctx, p, func(ctx context.Context, c *redis.Client) error {
 		var err error
-		text, err = runDurable(ctx, c, markScript, s.opt.MinReplicas, p.keys.vote[:5], []any{id.Pos.Hex(), topic}).Text()
+		text, err = s.runDurable(ctx, c, &p.replicas, markScript, p.keys.vote[:5], []any{id.Pos.Hex(), topic}).Text()
 		return err
 	})
 	if err != nil {

@@ -22,14 +22,19 @@ from locust.runners import MasterRunner, WorkerRunner
 from chatload import options, shapes
 from chatload.dispatch import ChatDispatcher
 from chatload.master import Master
+from chatload.probe import be_probe_if_told
+from chatload.tables import fine_bucket
 from chatload.users import Churner, Lurker, Poster, Reader, SlowReader
 from chatload.webtab import add_chat_tab
-from chatload.worker import Worker, fine_bucket
+from chatload.worker import Worker
 
 __all__ = ["Churner", "Lurker", "Poster", "Reader", "SlowReader"]
 
 # Three significant digits in Locust's own tables; master and workers must agree.
 locust_stats.bucket_response_time = fine_bucket  # type: ignore[assignment]
+
+# A worker that only measures says so to its master, from its first word on.
+be_probe_if_told()
 
 if shapes.stages_wanted():
 

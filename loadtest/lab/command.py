@@ -48,6 +48,8 @@ def scenario_of(args: argparse.Namespace) -> Scenario:
         seconds=args.seconds,
         replicas=args.replicas,
         workers=args.workers,
+        probe_workers=args.probe_workers,
+        max_other_load=args.max_other_load,
         options=extra or None,
     )
 
@@ -57,6 +59,8 @@ def common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", help=f"one of {', '.join(names())}, or a .yaml file")
     parser.add_argument("--seconds", type=float, help="length of the load")
     parser.add_argument("--workers", type=int, help="Locust workers, one process each")
+    parser.add_argument("--probe-workers", type=int, help="of those that measure; 0: none")
+    parser.add_argument("--max-other-load", type=float, help="percent of the CPU; above: INVALID")
     parser.add_argument("--seed", type=int, help="seed of the load")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--out", type=Path, help="results folder (default: results/NAME-TIME)")
@@ -91,10 +95,14 @@ def conclude(outcome: Outcome) -> int:
     print(
         f"{summary['outcome']}: sent {ledger['sent']:,} acknowledged {ledger['acknowledged']:,} "
         f"delivered {ledger['delivered']:,} lost {ledger['lost']} duplicated "
-        f"{ledger['duplicated']} reordered {ledger['reordered']} recovered {ledger['recovered']}\n"
+        f"{ledger['duplicated']} reordered {ledger['reordered']} vanished "
+        f"{ledger.get('vanished', 0)} misnamed {ledger.get('misnamed', 0)} recovered "
+        f"{ledger['recovered']}\n"
         f"deliveries/s {summary['throughput']['deliveries_per_s']:,}; deliver p50 "
         f"{deliver.get('p50')} ms, p99 {deliver.get('p99')} ms"
     )
+    if summary.get("gaps"):
+        print(f"gaps: {summary['gaps']}")
     for text in summary["invalid_because"]:
         print(f"invalid: {text}")
     print(f"results: {outcome.folder}")
@@ -106,7 +114,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="loadtest/run",
         description="Runs a scenario and leaves tables and charts. Exit code: 0 clean, 3 a broken "
-        "ledger, 4 an invalid run, 2 wrong use, 130 interrupted (with partial results).",
+        "ledger, 4 an invalid run, 5 clean but for announced gaps, 2 wrong use, 130 interrupted "
+        "(with partial results, which are invalid).",
     )
     common(parser)
     parser.add_argument("--where", choices=("local", "cluster"), default="local")

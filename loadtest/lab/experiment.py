@@ -13,9 +13,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from lab import charts, report
+from chatload import artefacts
+from lab import charts, conditions, report
 from lab.faults import Faults
-from lab.local import ROOT, LabError, Local, chat_binary
+from lab.local import GENERATOR, ROOT, LabError, Local, chat_binary
 from lab.samples import Sampler
 from lab.scenario import Scenario
 
@@ -74,6 +75,7 @@ def provenance(
 ) -> dict[str, Any]:
     """Everything needed to make a run again. ``servers``: versions of what was loaded, when it is
     not this machine's chat and Redis."""
+    local = servers is None
     if servers is None:
         servers = {
             "chat": output_of([str(chat_binary()), "--version"]),
@@ -83,6 +85,12 @@ def provenance(
         "command": command,
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "commit": output_of(["git", "rev-parse", "--short", "HEAD"]) or "unknown",
+        # Files that differ from it: a figure belongs to what was run, not to what was committed.
+        "dirty": conditions.dirty(ROOT),
+        "digests": {
+            **({"chat": conditions.digest([chat_binary()], chat_binary().parent)} if local else {}),
+            "generator": conditions.generator_digest(GENERATOR),
+        },
         "seed": scenario.options.get("seed", 1),
         "scenario": scenario.packed(),
         "versions": {
@@ -137,6 +145,8 @@ def run_local(scenario: Scenario, folder: Path, command: str, *, quiet: bool = F
         assert local.master is not None
         begin = wait_for_start(local)
         sampler = Sampler(local.metrics, local.redis_port, begin)
+        others = conditions.OtherLoad(local.pids)
+        others.start()
         faults = Faults(local, scenario.faults, begin)
         sampler.start()
         faults.start()
@@ -149,13 +159,21 @@ def run_local(scenario: Scenario, folder: Path, command: str, *, quiet: bool = F
         finally:
             faults.stop()
             sampler.stop()
+            others.stop()
         code = local.master.child.returncode if local.master.child else -1
         if not (folder / "summary.json").is_file():
             raise LabError(f"the load left no summary:\n{local.master.tail()}")
-        if code not in (0, 3, 4):
+        if code not in (0, 3, 4, 5):
             say(f"locust's master ended with {code}:\n{local.master.tail()}")
-    summary = finish(folder, made_of, sampler, faults.done)
-    return Outcome(EXIT_INTERRUPTED if interrupted and code == 0 else code, folder, summary)
+    made_of["machine"]["other load"] = f"{others.percent:g} % of its CPU"
+    made_of["machine"]["priorities"] = (
+        "; ".join(f"{name}: {text}" for name, text in sorted(others.priorities.items()))
+        or "all as usual"
+    )
+    summary = finish(folder, made_of, sampler, faults.done, others.percent)
+    code = summary["exit_code"] if code in (0, 3, 4, 5) else code
+    # Interrupted is INVALID (cut short); a broken ledger is worth more than that word.
+    return Outcome(EXIT_INTERRUPTED if interrupted and code != 3 else code, folder, summary)
 
 
 def wait_for_start(local: Local) -> float:
@@ -187,10 +205,16 @@ def watch(local: Local, folder: Path, scenario: Scenario, *, quiet: bool) -> Non
 
 
 def finish(
-    folder: Path, made_of: dict[str, Any], sampler: Sampler, faults: list[tuple[float, str]]
+    folder: Path,
+    made_of: dict[str, Any],
+    sampler: Sampler,
+    faults: list[tuple[float, str]],
+    other_load: float,
 ) -> dict[str, Any]:
-    """Add cost and provenance to the summary, draw the charts, write the README."""
+    """Add conditions, cost and provenance to the summary, draw the charts, write the README."""
     summary = read_summary(folder)
+    conditions.judge(summary, other_load, made_of["scenario"]["max_other_load"])
+    write_gates(folder, summary)
     sampler.write(folder / "samples.csv")
     deliveries = summary["counters"].get("deliveries", 0)
     posts = summary["counters"].get("acks", 0)
@@ -207,6 +231,12 @@ def finish(
     (folder / "provenance.json").write_text(json.dumps(made_of, indent=1) + "\n", encoding="utf-8")
     report.run_readme(folder, summary, made_of, charts.run_charts(folder, summary))
     return summary
+
+
+def write_gates(folder: Path, summary: dict[str, Any]) -> None:
+    """``gates.csv`` once more, with the gates that only the runner can see."""
+    text = artefacts.gates_text(summary)
+    (folder / "gates.csv").write_text(text, encoding="utf-8")
 
 
 def finish_cluster(folder: Path, scenario: Scenario, command: str, servers: dict[str, str]) -> None:

@@ -21,6 +21,7 @@ import urllib.request
 from pathlib import Path
 from typing import IO
 
+from chatload import probe
 from chatload.schedule import VARIABLE
 from lab.scenario import Scenario
 
@@ -199,15 +200,18 @@ class Local:
         env = {**os.environ, "LOCUST_WEB_HOST_DISPLAY_NAME": ""}
         env.pop(VARIABLE, None)
         locust = [sys.executable, "-m", "locust", "-f", "locustfile.py"]
-        for number in range(scenario.workers):
+        names = [f"locust-worker-{number}" for number in range(scenario.workers)]
+        names += [f"locust-probe-{number}" for number in range(scenario.probe_workers)]
+        for name in names:
             command = [*locust, "--worker", "--master-host", "127.0.0.1", "--master-port", str(rpc)]
-            worker = Process(f"locust-worker-{number}", command, self._folder, env)
+            mine = {**env, probe.VARIABLE: "1"} if "probe" in name else env
+            worker = Process(name, command, self._folder, mine)
             self.workers.append(worker)
             worker.start()
         command = [
             *locust,
             *("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(rpc)),
-            *("--expect-workers", str(scenario.workers), "--expect-workers-max-wait", "30"),
+            *("--expect-workers", str(len(names)), "--expect-workers-max-wait", "30"),
             *("--only-summary", "--host", self.targets[0], "--targets", ",".join(self.targets)),
             *("--artefacts", str(self.artefacts)),
             *("--csv", str(self.artefacts / "locust"), "--html"),
@@ -229,6 +233,15 @@ class Local:
         self.master.start()
         if self.web_port is not None:
             self._wait_http(self.master, f"http://127.0.0.1:{self.web_port}/")
+
+    def pids(self) -> dict[str, int]:
+        """Every process of this set-up that lives, by name."""
+        processes = [self.redis, *self.pods, *self.workers, self.master]
+        return {
+            one.name: one.child.pid
+            for one in processes
+            if one is not None and one.child is not None and one.running
+        }
 
     def keep_logs(self, folder: Path) -> None:
         """Copy the processes' own output beside the results."""

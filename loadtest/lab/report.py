@@ -18,7 +18,12 @@ WORDS = (
     "reordered",
     "recovered",
     "unexpected",
+    "vanished",
+    "misnamed",
+    "corrupt",
+    "skipped",
     "indeterminate",
+    "unproven",
     "gaps",
 )
 
@@ -34,6 +39,7 @@ def verdict_sentence(summary: Mapping[str, Any]) -> str:
     """What the run is worth, in a sentence."""
     return {
         "clean": "**Clean and valid**: every acknowledged message arrived exactly once, in order.",
+        "GAPS": "**Valid, with announced gaps**: nothing is lost, but cursors were not honoured.",
         "BROKEN": "**BROKEN**: the ledger found losses, duplicates, disorder or strangers.",
         "INVALID": "**INVALID**: a gate did not hold, so the latencies below are worth nothing.",
     }.get(str(summary.get("outcome")), f"**{summary.get('outcome')}**: the run did not finish.")
@@ -48,10 +54,14 @@ def provenance_lines(provenance: Mapping[str, Any]) -> list[str]:
         str(provenance["command"]),
         "```",
         "",
-        f"Seed {provenance['seed']}; {provenance['when']}; commit {provenance['commit']}.",
+        f"Seed {provenance['seed']}; {provenance['when']}; commit {provenance['commit']}"
+        + (f", and {len(provenance['dirty'])} changed files" if provenance.get("dirty") else "")
+        + ".",
         "",
     ]
     rows = [[name, value] for name, value in provenance["versions"].items()]
+    digests = provenance.get("digests", {})
+    rows += [[f"digest of the {name}", value] for name, value in digests.items()]
     rows += [[name, value] for name, value in provenance["machine"].items()]
     return [*lines, markdown_table(["what", "value"], rows), ""]
 
@@ -87,6 +97,7 @@ def run_readme(
         "",
         verdict_sentence(summary),
         "",
+        *([f"- {summary['gaps']}"] if summary.get("gaps") else []),
         *[f"- {text}" for text in summary["invalid_because"]],
         "",
         "## Delivery ledger",

@@ -46,6 +46,10 @@ class Scenario:
     #: Chat pods and Locust workers.
     replicas: int = 2
     workers: int = 2
+    #: Probe workers beside them, which measure (:mod:`chatload.probe`); 0: the crowd measures.
+    probe_workers: int = 1
+    #: Most CPU of the machine, percent, that others may use; past it a local run is INVALID.
+    max_other_load: float = 5.0
     #: Settings of the load (:mod:`chatload.options`), by name.
     options: dict[str, Any] = field(default_factory=dict)
     stages: list[dict[str, float]] = field(default_factory=list)
@@ -88,6 +92,8 @@ def check(scenario: Scenario) -> Scenario:
     for name in ("users", "spawn_rate", "seconds", "replicas", "workers", "start_rate"):
         if not getattr(scenario, name) > 0:
             raise ValueError(f"{where}: {name} must be positive")
+    if scenario.probe_workers < 0:
+        raise ValueError(f"{where}: probe_workers must not be negative")
     unknown = set(scenario.options) - set(settings.FIELDS)
     if unknown:
         raise ValueError(f"{where}: unknown options: {', '.join(sorted(unknown))}")

@@ -23,6 +23,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PATIENT = ["--set", "max_worker_cpu=1000", "--set", "max_loop_lag_ms=1e5"]
 PATIENT += ["--set", "max_schedule_lag_ms=1e5", "--set", "drain_timeout=20"]
+PATIENT += ["--set", "max_lag_share=1e6", "--set", "max_stall_ms=1e6", "--set", "min_samples=20"]
+PATIENT += ["--set", "min_measured_seconds=0.5", "--max-other-load", "100"]
 FILES = {
     "README.md", "summary.json", "provenance.json", "series.csv", "rows.csv", "histograms.csv",
     "ledger.csv", "gates.csv", "failures.csv", "pods.csv", "workers.csv", "samples.csv",
@@ -112,7 +114,13 @@ def test_a_run_end_to_end_leaves_everything_and_loses_nothing(
     assert run.code == 0, run.output
     assert {path.name for path in run.folder.iterdir()} >= FILES
     summary, ledger = run.summary, run.ledger
-    assert summary["outcome"] == "clean" and summary["workers"] == 2
+    # Two workers load, a third measures.
+    assert summary["outcome"] == "clean" and summary["workers"] == 3 and summary["probed"]
+    assert summary["rows_ms"]["deliver_crowd"]["count"] > summary["rows_ms"]["deliver"]["count"]
+    made_of = json.loads((run.folder / "provenance.json").read_text())
+    assert set(made_of["digests"]) == {"chat", "generator"} and "dirty" in made_of
+    assert made_of["machine"]["priorities"] == "all as usual"
+    assert any(gate["name"] == "other load" for gate in summary["gates"])
     assert ledger["delivered"] == ledger["owed"] > 1000
     assert ledger["lost"] == ledger["duplicated"] == ledger["reordered"] == 0
     assert ledger["recovered"] > 0  # churners were away and were told
@@ -154,4 +162,6 @@ def test_an_interrupted_run_keeps_what_it_has(done: dict[str, Done]) -> None:
     run = done["cut"]
     assert run.code == 130 and "interrupted" in run.output
     assert run.summary["state"] == "finished" and run.summary["seconds"] < 60
+    assert run.summary["outcome"] == "INVALID"
+    assert any("cut short" in text for text in run.summary["invalid_because"])
     assert (run.folder / "README.md").exists()

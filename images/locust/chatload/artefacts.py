@@ -71,6 +71,14 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return out.getvalue()
 
 
+def gates_text(summary: Mapping[str, Any]) -> str:
+    """The gates as CSV."""
+    columns = ("name", "value", "limit", "unit", "passed")
+    return csv_text(
+        ["gate", *columns[1:]], ([gate[c] for c in columns] for gate in summary["gates"])
+    )
+
+
 def files(summary: Mapping[str, Any], series: Series) -> dict[str, str]:
     """Name → text of every artefact."""
     table = series_table(series)
@@ -95,10 +103,7 @@ def files(summary: Mapping[str, Any], series: Series) -> dict[str, str]:
             ),
         ),
         "ledger.csv": csv_text(["what", "count"], ledger.items()),
-        "gates.csv": csv_text(
-            ["gate", "value", "limit", "unit", "passed"],
-            ([g["name"], g["value"], g["limit"], g["unit"], g["passed"]] for g in summary["gates"]),
-        ),
+        "gates.csv": gates_text(summary),
         "failures.csv": csv_text(["failure", "count"], summary["failures"].items()),
         "pods.csv": csv_text(["pod", "connections"], summary["pods"].items()),
         "workers.csv": csv_text(["worker", "cpu_percent"], summary["worker_cpu_percent"].items()),

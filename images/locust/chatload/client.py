@@ -1,91 +1,36 @@
 """One person's connection: a socket, the greenlet that reads it, and what happens when it breaks.
 
 Rules, because two greenlets share a socket: only the reader greenlet receives,
-connects and closes; only the sender greenlet (posters have one) and ``ask_history`` send. A second
-``recv`` on one socket would block for ever, and a socket that nobody reads never answers a ping.
+connects and closes; only the sender greenlet (posters have one, see :mod:`chatload.outbox`) and
+``ask_history`` send. A second ``recv`` on one socket would block for ever, and a socket that nobody
+reads never answers a ping.
 """
 
 from __future__ import annotations
 
 import random
-import socket
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 import gevent
 import websocket
 from gevent.event import AsyncResult, Event
-from gevent.queue import Queue
 
-from chatload import wire
-from chatload.ledger import ALWAYS, DUPLICATE, NEW, REORDERED, Ledger, Reader
-from chatload.mark import Mark, write
-from chatload.options import Options
+from chatload import pages, wire
+from chatload.bench import Bench
+from chatload.outbox import ACK_TIMEOUT, BACKOFF_FIRST, Outbox
+from chatload.reader import ALWAYS, DUPLICATE, NEW, REORDERED, Reader
+from chatload.transport import GONE, BufferedSocket, close, close_code, describe
 
 #: Seconds to wait for the handshake and the welcome.
 CONNECT_TIMEOUT = 15.0
-#: Seconds after which an unanswered post is tried again with the same key.
-ACK_TIMEOUT = 10.0
-#: Back-off after a failed connection: FIRST · 2**n, at most LAST seconds, times a random half.
-BACKOFF_FIRST, BACKOFF_LAST = 0.25, 8.0
-#: Posts that may wait in one poster's outbox; more are dropped, counted, and make a run invalid.
-OUTBOX_LIMIT = 2_000
-#: Most bytes asked of the system at a time.
-READ_AT_ONCE = 16_384
+#: Longest back-off after failed connections, seconds; the shortest is that of posts.
+BACKOFF_LAST = 8.0
 #: Why a connection was left on purpose.
 LEFT, STOPPED, BYE = "left", "stopped", "bye"
-
-#: Errors that mean: this connection is gone.
-GONE = (OSError, websocket.WebSocketException, ValueError)
-
-
-class BufferedSocket(websocket.WebSocket):
-    """websocket-client's socket, reading as much as there is at a time.
-
-    The original asks the system two to four times for each frame (header, length, payload); a busy
-    reader spends most of its CPU there. Reader greenlet only, as everything that receives.
-    """
-
-    #: What was read and not yet taken, and how much of it was taken.
-    _ahead: bytes = b""
-    _taken: int = 0
-
-    def _recv(self, bufsize: int) -> bytes:
-        """At least one and at most ``bufsize`` bytes."""
-        if self._taken == len(self._ahead):
-            ahead: bytes = super()._recv(READ_AT_ONCE)  # type: ignore[no-untyped-call]
-            self._ahead, self._taken = ahead, 0
-        piece = self._ahead[self._taken : self._taken + bufsize]
-        self._taken += len(piece)
-        return piece
-
-
-class Bench(Protocol):
-    """What a client needs of its load process (:class:`chatload.worker.Worker`)."""
-
-    ledger: Ledger
-    options: Options
-    #: Whether the load is over and everybody is to be heard out.
-    draining: bool
-
-    def now(self) -> int:
-        """The lab's clock, µs."""
-
-    def record(self, row: str, value: int) -> None:
-        """A time of ``value`` µs in a row."""
-
-    def count(self, name: str, number: int = 1) -> None:
-        """Raise a counter of the current second."""
-
-    def failure(self, row: str, text: str) -> None:
-        """Something failed; ``text`` groups equal failures."""
-
-    def in_flight(self, change: int) -> None:
-        """So many more posts (or fewer) are due and not answered."""
-
-    def target(self, rng: random.Random, failed: str | None = None) -> str:
-        """A base URL to connect to, another than ``failed`` where there is one."""
+#: First letter of the names of probes: whose messages a probing process times.
+PROBE = "x"
 
 
 class ChatClient:
@@ -133,14 +78,8 @@ class ChatClient:
         self._wanted = Event()
         #: Seconds the reader greenlet is to pause before it reads on.
         self._pause = 0.0
-        #: The answer the sender greenlet waits for, and the key it is about.
-        self._answer: AsyncResult[wire.Ack | wire.ErrorFrame | None] = AsyncResult()
-        self._key = ""
-        #: Posts that are due: (topic, intended instant in µs).
-        self.outbox: Queue[tuple[str, int]] = Queue()
-        #: Set while no post waits to be sent or answered.
-        self.quiet = Event()
-        self.quiet.set()
+        #: What this person posts; only posters have a sender greenlet.
+        self.outbox = Outbox(self, rng)
         #: ref → the history request that waits for it.
         self._histories: dict[str, AsyncResult[wire.History | None]] = {}
         self._greenlets: list[gevent.Greenlet[..., Any]] = []
@@ -153,7 +92,7 @@ class ChatClient:
         self._wanted.set()
         self._greenlets.append(gevent.spawn(self._read_forever))
         if self._is_poster:
-            self._greenlets.append(gevent.spawn(self._send_forever))
+            self._greenlets.append(gevent.spawn(self.outbox.run))
 
     def stop(self) -> None:
         """Leave for good. Its account is closed: owed up to what it got past, no further."""
@@ -180,17 +119,11 @@ class ChatClient:
 
     def offer(self, topic: str, intended: int) -> bool:
         """A post is due: at ``intended`` (µs), in ``topic``. False when the outbox is full."""
-        if self.outbox.qsize() >= OUTBOX_LIMIT:
-            return False
-        self.bench.in_flight(1)
-        self.quiet.clear()
-        self.outbox.put((topic, intended))
-        return True
+        return self.outbox.offer(topic, intended)
 
-    @property
-    def idle(self) -> bool:
-        """Whether no post waits to be sent or acknowledged."""
-        return self.quiet.is_set()
+    def send(self, frame: str) -> None:
+        """Put a frame on the present socket; raises one of GONE, or AttributeError without one."""
+        self._socket.send(frame)
 
     def ask_history(self, topic: str, before: str | None, limit: int) -> wire.History | None:
         """Read back a page over the socket; None when the connection broke first."""
@@ -213,7 +146,8 @@ class ChatClient:
         if page is None:
             return None
         self.bench.record("history", self.bench.now() - began)
-        check_page(self.bench, page.messages, topic, before, limit)
+        for text in pages.faults(page.messages, topic, before, limit):
+            self.bench.failure("history", text)
         return page
 
     # -- the reader greenlet --------------------------------------------------------------------
@@ -300,7 +234,8 @@ class ChatClient:
         else:
             if resuming:
                 self.bench.failure("resume", "cursor not honoured")
-            self.account.welcome(self.topics, welcome.messages, recovered=False, more=welcome.more)
+            at = self.bench.latest()
+            self.account.welcome(self.topics, welcome.messages, more=welcome.more, at=at)
         self._cursor = welcome.cursor
         self.account.position(confirmed=True)
 
@@ -349,7 +284,7 @@ class ChatClient:
         self.server = ""
         if self._leave == LEFT:
             self._on_purpose = True
-        self._answer.set(None)
+        self.outbox.disconnected()
         for waiting in list(self._histories.values()):
             waiting.set(None)
 
@@ -362,11 +297,10 @@ class ChatClient:
             if frame.cursor is not None:
                 self._cursor = frame.cursor
         elif isinstance(frame, wire.Ack):
-            if frame.key == self._key:
-                self._answer.set(frame)
+            self.outbox.answered(frame)
         elif isinstance(frame, wire.ErrorFrame):
-            if frame.key is not None and frame.key == self._key:
-                self._answer.set(frame)
+            if self.outbox.answered(frame):
+                pass
             elif frame.ref is not None and frame.ref in self._histories:
                 self.bench.failure("history", f"error {frame.code}")
                 self._histories[frame.ref].set(None)
@@ -394,6 +328,9 @@ class ChatClient:
                 if mark.poster == self.name:
                     # One's own message: measured by one clock, so it needs no offset.
                     bench.record("echo", now - sent)
+                elif bench.probing and not mark.poster.startswith(PROBE):
+                    # The crowd's posts leave when its busy process gets to it: not to be timed.
+                    bench.untimed()
                 elif self._on_purpose and sent < self._resumed_before:
                     # Missed by choice: what counts is how fast it came once we were back.
                     bench.record("catch_up", now - self._resumed_before)
@@ -405,122 +342,6 @@ class ChatClient:
             if outcome is REORDERED or outcome is DUPLICATE:
                 bench.failure("deliver", outcome)
 
-    # -- the sender greenlet ---------------------------------------------------------------------
-
-    def _send_forever(self) -> None:
-        """Post what is due, one at a time, as a person does; latency counts from when it was due,
-        so a post that waits behind a slow one is felt."""
-        while True:
-            topic, intended = self.outbox.get()
-            self._post(topic, intended)
-            self.bench.in_flight(-1)
-            if self.outbox.empty():
-                self.quiet.set()
-
-    def _post(self, topic: str, intended: int) -> None:
-        """One post, tried with the same key until it is acknowledged or refused for good."""
-        bench = self.bench
-        self.connected.wait()
-        book = bench.ledger.book(topic, self.name)
-        seq = book.send()
-        key = f"{bench.ledger.run}:{self.name}:{self.topics.index(topic)}:{seq}"
-        lag = max(0, bench.now() - intended)
-        mark = Mark(bench.ledger.run, self.name, seq, intended, lag, book.last_acked, book.last_id)
-        frame = wire.post(
-            key,
-            topic,
-            f"Load {self.name}",
-            f"{self.name}@load.example",
-            write(mark, bench.options.message_size),
-        )
-        bench.count("posts")
-        attempt = 0
-        while True:
-            answer = self._try(key, frame)
-            if isinstance(answer, wire.Ack):
-                book.ack(seq, answer.id)
-                bench.record("ack", bench.now() - intended)
-                bench.count("acks")
-                return
-            pause = BACKOFF_FIRST * 2 ** min(attempt, 5)
-            attempt += 1
-            if isinstance(answer, wire.ErrorFrame):
-                bench.failure("ack", f"error {answer.code}")
-                if not answer.retryable:
-                    return
-                pause = (answer.retry_after_ms or pause * 1000) / 1000
-                gevent.sleep(pause * (0.5 + self._rng.random()))
-            bench.count("retries")
-
-    def _try(self, key: str, frame: str) -> wire.Ack | wire.ErrorFrame | None:
-        """Send a post once and wait for its answer; None when none came (try again)."""
-        self.connected.wait()
-        # The answer of an earlier attempt is as good: it has the same key, so the same id.
-        self._answer, self._key = AsyncResult(), key
-        try:
-            self._socket.send(frame)
-            answer: wire.Ack | wire.ErrorFrame | None = self._answer.get(timeout=ACK_TIMEOUT)
-            return answer
-        except gevent.Timeout:
-            self.bench.failure("ack", "no answer")
-        except (*GONE, AttributeError):
-            # The reader greenlet sees the same end and counts it; wait for it to notice.
-            gevent.sleep(0.05)
-        return None
-
     def _close(self, *, abrupt: bool) -> None:
         """Close the socket; the reader greenlet then sees the end."""
         close(self._socket, abrupt=abrupt)
-
-
-def close(made: Any, *, abrupt: bool) -> None:
-    """Close a socket if there is one: with a close frame, or (``abrupt``) without a word."""
-    if made is None or made.sock is None:
-        return
-    try:
-        if not abrupt:
-            made.send_close(1000)
-        made.sock.shutdown(socket.SHUT_RDWR)
-        made.sock.close()
-    except GONE:
-        pass
-
-
-def close_code(data: bytes) -> int:
-    """The code of a close frame; 1005 when it has none (RFC 6455, 7.1.5)."""
-    return int.from_bytes(data[:2], "big") if len(data) >= 2 else 1005
-
-
-def describe(error: BaseException) -> str:
-    """A short text that is the same for the same kind of failure: no addresses, no numbers."""
-    if isinstance(error, websocket.WebSocketBadStatusException):
-        return f"refused with status {error.status_code}"
-    if isinstance(error, (websocket.WebSocketTimeoutException, TimeoutError)):
-        return "timeout"
-    if isinstance(error, websocket.WebSocketConnectionClosedException):
-        return "connection lost"
-    if isinstance(error, OSError) and error.errno is not None:
-        return error.strerror or type(error).__name__
-    return f"{type(error).__name__}: {error}"[:120]
-
-
-def check_page(
-    bench: Bench,
-    messages: Sequence[wire.Message],
-    topic: str | None,
-    before: str | None,
-    limit: int,
-) -> None:
-    """A page must be no longer than asked for, of its topic, in order, before the id given.
-
-    Each breach is a failure of the row ``history``.
-    """
-    ids = [message.id for message in messages]
-    if len(ids) > limit:
-        bench.failure("history", "more messages than asked for")
-    if topic is not None and ids != sorted(set(ids)):
-        bench.failure("history", "page out of order")
-    if topic is not None and any(message.topic != topic for message in messages):
-        bench.failure("history", "page of another topic")
-    if topic is not None and before is not None and ids and ids[-1] >= before:
-        bench.failure("history", "page not before the message asked for")

@@ -1,7 +1,7 @@
-"""How many users of each kind: the shares of the settings, taken when a run starts.
+"""How many users of each kind, and where: the shares of the settings, taken when a run starts.
 
 Locust reads a class's ``weight`` when its dispatcher is made; the start form may have changed the
-shares just before. So the weights are set there.
+shares just before. So the weights are set there. Probe workers get none of these users.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from locust.env import Environment
 from locust.runners import WorkerNode
 
 from chatload import options as settings
+from chatload.probe import is_probe
 
 
 class ChatDispatcher(UsersDispatcher):
-    """Locust's dispatcher, with weights from the run's settings."""
+    """Locust's dispatcher, with weights from the run's settings, and without probe workers."""
 
     #: Locust's environment, bound by :meth:`bound_to`.
     environment: Environment
@@ -33,4 +34,17 @@ class ChatDispatcher(UsersDispatcher):
         # A share of 0 means none: Locust's dispatcher skips classes of weight 0.
         for one in user_classes:
             one.weight = weights.get(one.__name__, one.weight)
-        super().__init__(worker_nodes, user_classes)
+        crowd = [node for node in worker_nodes if not is_probe(node.id)]
+        super().__init__(crowd, user_classes)
+
+    def add_worker(self, worker_node: WorkerNode) -> None:
+        """A worker came (back). One that is already counted, with users, is not counted twice."""
+        if is_probe(worker_node.id):
+            return
+        self._worker_nodes = [node for node in self._worker_nodes if node.id != worker_node.id]
+        super().add_worker(worker_node)
+
+    def remove_worker(self, worker_node: WorkerNode) -> None:
+        """A worker went."""
+        if not is_probe(worker_node.id):
+            super().remove_worker(worker_node)

@@ -1,16 +1,19 @@
-"""The run as a whole: start it, gather what the workers report, drain, settle, and judge.
+"""Leads runs: starts them, gathers what the workers report, ends and judges them.
 
 A run ends in this order, whatever ended it (time, shape, the Stop button, TERM, INT): Locust fires
-``test_stopping`` while all users still live; here posting stops, acknowledgements come in, every
-worker's books are merged and handed to all, readers are heard out, the verdicts are added up, the
-artefacts are written, and only then Locust takes its users down.
+``test_stopping`` while all users still live; here posting stops, answers come in, the books are
+closed and merged, the workers read the topics' histories back, books and histories make the canon,
+readers are heard out and held against it, the verdicts are added up, the artefacts are written, and
+only then Locust takes its users down.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import time
-from dataclasses import asdict, fields
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import gevent
@@ -20,172 +23,23 @@ from locust.env import Environment
 from chatload import gates
 from chatload import options as settings
 from chatload.artefacts import write_artefacts
+from chatload.books import merge_books, unpack_books
+from chatload.canon import Canon, History, establish_all, pack_canons
 from chatload.clock import boot_id, now_us
-from chatload.gates import Evidence, Gate
-from chatload.ledger import Book, Counts, StreamKey, Verdict, merge_books, pack_books, unpack_books
-from chatload.options import Options
-from chatload.timing import ROWS, Series, Slot
+from chatload.probe import is_probe
+from chatload.run import EXIT_INVALID, Run
+from chatload.schedule import VARIABLE, parse_stages
+from chatload.timing import Slot
+from chatload.verdict import Verdict
 from chatload.worker import SETTLE_IN
 
 log = logging.getLogger("chatload.master")
 
-#: Exit codes of a run. 1 and 2 stay what they are in Locust: it could not run, or crashed.
-EXIT_CLEAN, EXIT_BROKEN, EXIT_INVALID = 0, 3, 4
-#: Seconds a worker may take beyond the drain time-out before it is given up.
+#: Seconds a worker may take beyond the drain time-out, and without a sign of life, before it is
+#: given up.
 PATIENCE = 10.0
-#: Seconds between two partial summaries while the load runs.
-PARTIAL_EVERY = 3.0
-
-
-class Run:
-    """One run's record on the master. Not shared between threads."""
-
-    def __init__(self, name: str, options: Options, host: str, workers: int) -> None:
-        self.name = name
-        self.options = options
-        #: Base URLs of the chat.
-        self.host = host
-        self.started = time.time()
-        self.ended: float | None = None
-        #: When the ramp-up was over and figures began to count; None before.
-        self.measured_from: float | None = None
-        #: "running", "draining" or "finished".
-        self.state = "running"
-        self.series = Series()
-        #: worker index → its latest report.
-        self.reports: dict[int, dict[str, Any]] = {}
-        #: Workers that were sent a start, by Locust's id.
-        self.workers = workers
-        self.rate = options.rate
-        #: worker index → books, verdict and evidence handed in at the end.
-        self.posted: dict[int, dict[StreamKey, Book]] = {}
-        self.settled: dict[int, dict[str, Any]] = {}
-        self.verdict: Verdict | None = None
-        self.gates: list[Gate] = []
-        self.evidence = Evidence(workers_started=workers)
-        #: Instants (seconds since the start) with something to tell, for the charts.
-        self.notes: list[tuple[float, str]] = []
-
-    def counts(self) -> Counts:
-        """The ledger so far, over all workers."""
-        total = Counts()
-        for report in self.reports.values():
-            for one in fields(Counts):
-                value = getattr(total, one.name) + report["counts"][one.name]
-                setattr(total, one.name, value)
-        return total
-
-    def pods(self) -> dict[str, int]:
-        """Connections by pod, over all workers."""
-        total: dict[str, int] = {}
-        for report in self.reports.values():
-            for pod, number in report["pods"].items():
-                total[pod] = total.get(pod, 0) + number
-        return dict(sorted(total.items()))
-
-    def judge(self) -> list[Gate]:
-        """The validity gates, by what is known now."""
-        seen = self.evidence
-        parts = [report["evidence"] for report in self.reports.values()]
-        parts = [done["evidence"] for done in self.settled.values()] or parts
-        if parts:
-            seen.worker_cpu_percent = max(part["cpu_highest"] for part in parts)
-            seen.loop_lag_p99_ms = max(part["loop_lag_p99"] for part in parts)
-            seen.schedule_lag_p99_ms = max(part["schedule_lag_p99"] for part in parts)
-            seen.posts_dropped = sum(part["dropped"] for part in parts)
-            errors = [part["clock_error"] for part in parts]
-            # Both ends of a measurement may be wrong: the two worst clocks together.
-            seen.clock_error_ms = None if None in errors else sum(sorted(errors)[-2:])
-        counts = self.verdict or self.counts()
-        seen.sent, seen.delivered = counts.sent, counts.delivered
-        return gates.judge(seen, self.options.limits)
-
-    @property
-    def valid(self) -> bool:
-        """Whether every gate held (of a finished run)."""
-        return gates.valid(self.gates)
-
-    @property
-    def exit_code(self) -> int:
-        """3: the ledger is broken (a loss is a loss however slow the worker was). 4: invalid."""
-        if self.verdict is None or not self.verdict.clean:
-            return EXIT_BROKEN if self.verdict is not None else EXIT_INVALID
-        return EXIT_CLEAN if self.valid else EXIT_INVALID
-
-    def outcome(self) -> str:
-        """One word for people: what the run is worth."""
-        if self.state != "finished":
-            return self.state
-        return {EXIT_CLEAN: "clean", EXIT_BROKEN: "BROKEN", EXIT_INVALID: "INVALID"}[self.exit_code]
-
-    def _end(self) -> float:
-        """When the load ended; now while it is on."""
-        return self.ended or time.time()
-
-    def summary(self) -> dict[str, Any]:
-        """Everything worth keeping but the series: what ``summary.json`` and the Chat tab hold."""
-        total = self.series.total
-        seconds = max(1e-9, self._end() - self.started)
-        current = self.judge() if self.state != "finished" else self.gates
-        counts = asdict(self.counts())
-        rows = {name: total.rows[name].summary_ms() for name in ROWS if name in total.rows}
-        deliveries = total.counters.get("deliveries", 0)
-        measured = max(1e-9, self._end() - (self.measured_from or self.started))
-        shown = sum(
-            total.rows[name].count
-            for name in ("deliver", "deliver_slow", "echo", "catch_up")
-            if name in total.rows
-        )
-        acked = total.rows["ack"].count if "ack" in total.rows else 0
-        steady = [
-            slot.gauges.get("posts_in_flight", 0.0)
-            for second, slot in self.series.items()
-            if self.measured_from is not None
-            and self.measured_from <= self.started + second
-            and second + self.series.width <= self._end() - self.started
-        ]
-        cpu = sum(report["evidence"]["cpu_seconds"] for report in self.reports.values())
-        return {
-            "run": self.name,
-            "state": self.state,
-            "outcome": self.outcome(),
-            "valid": gates.valid(current) if self.state == "finished" else None,
-            "exit_code": self.exit_code if self.state == "finished" else None,
-            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.started)),
-            "seconds": round(seconds, 3),
-            "measured_seconds": round(measured, 3) if self.measured_from else 0.0,
-            "host": self.host,
-            "workers": self.workers,
-            "rate": self.rate,
-            # Where the artefacts lie is this machine's business, not the run's.
-            "options": {k: v for k, v in asdict(self.options).items() if k != "artefacts"},
-            "ledger": self.verdict.packed() if self.verdict else counts,
-            "rows_ms": rows,
-            "throughput": {
-                "posts_per_s": round(acked / measured, 2),
-                "deliveries_per_s": round(shown / measured, 2),
-            },
-            # Mean number of posts due and not answered, for Little's law.
-            "posts_in_flight": round(sum(steady) / len(steady), 4) if steady else None,
-            "worker_cpu_us_per_delivery": round(cpu * 1e6 / deliveries, 1) if deliveries else None,
-            "failures": {
-                name.removeprefix("fail "): number
-                for name, number in sorted(total.counters.items())
-                if name.startswith("fail ")
-            },
-            "counters": {
-                name: number
-                for name, number in sorted(total.counters.items())
-                if not name.startswith("fail ")
-            },
-            "pods": self.pods(),
-            "worker_cpu_percent": {
-                str(index): report["cpu"] for index, report in sorted(self.reports.items())
-            },
-            "gates": [gate.packed() for gate in current],
-            "invalid_because": gates.complaints(current),
-            "notes": self.notes,
-        }
+#: Seconds between two looks at the workers, and between two partial summaries.
+WATCH_EVERY, PARTIAL_EVERY = 1.0, 3.0
 
 
 class Master:
@@ -200,11 +54,17 @@ class Master:
         self._changed = Event()
         #: Locust's ids of the workers that were sent a start of the present run.
         self._told: set[str] = set()
-        self._greenlet: gevent.Greenlet[..., Any] | None = None
+        #: worker number → Locust's id, and the rate it was told last.
+        self._ids: dict[int, str] = {}
+        self._rates: dict[int, float] = {}
+        #: When a worker last gave a sign of life in a long step, monotonic seconds.
+        self._busy = 0.0
         for name, handler in (
             ("chat_ping", self._on_ping),
             ("chat_report", self._on_report),
+            ("chat_busy", self._on_busy),
             ("chat_posted", self._on_posted),
+            ("chat_looked", self._on_looked),
             ("chat_settled", self._on_settled),
         ):
             runner.register_message(name, handler)
@@ -225,12 +85,22 @@ class Master:
             raise ValueError("no chat to load: give --host, or --targets")
         # Eight characters that sort by time and differ between runs: topics are named after it.
         name = f"{int(time.time() * 10):x}"[-8:]
-        self.run = Run(name, options, host, self._worker_count())
+        self.run = Run(name, options, host, self._worker_count(), self._planned())
         environment.process_exit_code = EXIT_INVALID  # until the ledger says otherwise
-        self._told = set(getattr(self._runner, "clients", {}))
+        clients = getattr(self._runner, "clients", {})
+        self._told = set(clients)
+        self.run.probed = any(map(is_probe, clients))
+        self._ids, self._rates = {}, {}
         self._send_start()
-        self._greenlet = gevent.spawn(self._write_partials)
+        gevent.spawn(self._watch, self.run)
         log.info("run %s: %s, seed %d", name, host, options.seed)
+
+    def _planned(self) -> float:
+        """Seconds of load that were asked for; 0: until it is stopped."""
+        stages = os.environ.get(VARIABLE)
+        if stages:
+            return sum(stage.seconds for stage in parse_stages(stages))
+        return float(getattr(self.environment.parsed_options, "run_time", None) or 0)
 
     def _worker_count(self) -> int:
         """Workers that are there; 1 in a single process."""
@@ -243,14 +113,18 @@ class Master:
             "run": self.run.name,
             "options": asdict(self.run.options),
             "targets": self.run.host,
-            "workers": self.run.workers,
-            "rate": self.run.rate,
+            "elapsed": self.run.elapsed(),
+            "probed": self.run.probed,
             "boot": boot_id(),
         }
-        if client_id is None:
-            self._runner.send_message("chat_start", data)
+        self._send("chat_start", data, client_id)
+
+    def _send(self, name: str, data: dict[str, Any], client_id: str | None = None) -> None:
+        """A message to all workers, or to one."""
+        if client_id in (None, "local"):
+            self._runner.send_message(name, data)
         else:
-            self._runner.send_message("chat_start", data, client_id)
+            self._runner.send_message(name, data, client_id)
 
     def _on_worker_connect(self, client_id: str, **_: Any) -> None:
         """A worker came while a run is on (a pod was replaced): it joins, with its own account."""
@@ -273,7 +147,7 @@ class Master:
         if self.run is not None and rate != self.run.rate:
             self.run.rate = rate
             self.note(f"{rate:g} posts/s")
-            self._runner.send_message("chat_rate", {"rate": rate})
+            self._share_out(self.run)
 
     def note(self, text: str) -> None:
         """Write down what happened, for the charts."""
@@ -284,38 +158,57 @@ class Master:
 
     def _on_ping(self, environment: Environment, msg: Any, **_: Any) -> None:
         """A worker asks for the time."""
-        data = {"asked": msg.data["asked"], "clock": now_us(), "boot": boot_id()}
-        self._send_back("chat_pong", data, msg)
-
-    def _send_back(self, name: str, data: dict[str, Any], msg: Any) -> None:
-        """Answer the worker that sent ``msg``."""
-        if msg.node_id == "local":
-            self._runner.send_message(name, data)
-        else:
-            self._runner.send_message(name, data, msg.node_id)
+        data = {
+            "asked": msg.data["asked"],
+            "clock": now_us(),
+            "boot": boot_id(),
+            "run": self.run.name if self.run is not None else "",
+        }
+        self._send("chat_pong", data, msg.node_id)
 
     def _on_report(self, environment: Environment, msg: Any, **_: Any) -> None:
         """A worker's second."""
         run, data = self.run, msg.data
         if run is None or data["run"] != run.name or run.state == "finished":
             return
-        slot = Slot.unpacked(data["slot"])
-        if slot.gauges:  # a report that ends a second; others must not count users twice
-            slot.gauges["users"] = float(self._runner.user_count) / max(1, run.workers)
-        run.series.merge(int(data["second"]), slot)
-        run.reports[int(data["worker"])] = data
+        index = int(data["worker"])
+        run.series.merge(int(data["second"]), Slot.unpacked(data["slot"]))
+        run.reports[index] = data
+        run.heard[index] = time.monotonic()
+        self._ids[index] = msg.node_id
+        if run.state == "running":
+            self._share_out(run)
 
-    def _write_partials(self) -> None:
-        """A run that is killed outright still leaves what it had."""
-        while self.run is not None and self.run.state == "running":
-            gevent.sleep(PARTIAL_EVERY)
-            self._write()
+    def _watch(self, run: Run) -> None:
+        """The greenlet of a running load: shares the rate out, watches users and workers, and keeps
+        a partial summary, so that a run that is killed outright leaves what it had."""
+        before = written = time.monotonic()
+        while run.state == "running":
+            gevent.sleep(WATCH_EVERY)
+            now = time.monotonic()
+            runner = self._runner
+            # A local runner has no such flag: its users are there when `start` returns.
+            settled = bool(getattr(runner, "spawning_completed", run.measured_from is not None))
+            run.watch(now - before, int(runner.target_user_count), settled=settled)
+            before = now
+            self._share_out(run)
+            if now - written >= PARTIAL_EVERY:
+                written = now
+                self._write(run)
 
-    def _write(self) -> None:
+    def _share_out(self, run: Run) -> None:
+        """Tell the workers their shares of the rate, where they changed."""
+        for index, rate in run.shares().items():
+            if index in self._ids and self._rates.get(index) != rate:
+                self._rates[index] = rate
+                self._send("chat_rate", {"run": run.name, "rate": rate}, self._ids[index])
+
+    @staticmethod
+    def _write(run: Run) -> None:
         """Write the artefacts, if a folder was given for them."""
-        if self.run is not None and self.run.options.artefacts:
+        if run.options.artefacts:
             try:
-                write_artefacts(self.run.options.artefacts, self.run.summary(), self.run.series)
+                write_artefacts(run.options.artefacts, run.summary(), run.series)
             except OSError as error:
                 log.error("artefacts not written: %s", error)
 
@@ -328,47 +221,106 @@ class Master:
             return
         run.state = "draining"
         run.ended = time.time()
+        run.watch(0.0, 0, settled=False)
         log.info("run %s: draining", run.name)
-        self._runner.send_message("chat_drain", {})
-        patience = run.options.drain_timeout + PATIENCE
-        self._wait(run.posted, run, patience)
-        books = merge_books(run.posted.values())
-        self._runner.send_message("chat_settle", {"run": run.name, "books": pack_books(books)})
-        self._wait(run.settled, run, patience)
-        self._conclude(run)
+        self._send("chat_drain", {"run": run.name})
+        self._wait(run, lambda: len(run.posted))
+        books = merge_books(unpack_books(done["books"]) for done in run.posted.values())
+        topics = sorted({topic for topic, _ in books})
+        histories = self._look(run, topics)
+        canons, verdict = establish_all(books, histories, kept_messages=run.options.kept_messages)
+        self._send("chat_settle", {"run": run.name, "canons": pack_canons(canons)})
+        self._wait(run, lambda: len(run.settled))
+        for done in run.settled.values():
+            verdict.merge(Verdict.unpacked(done["verdict"]))
+        self._look_again(run, canons, verdict)
+        self._conclude(run, verdict)
         environment.process_exit_code = run.exit_code
-        self._write()
+        self._write(run)
         self._announce(run)
 
-    def _wait(self, answers: dict[int, Any], run: Run, seconds: float) -> None:
-        """Wait until all workers that are still alive have answered, or ``seconds`` are over."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and len(answers) < min(run.workers, self._alive()):
+    def _wait(self, run: Run, answers: Callable[[], int]) -> None:
+        """Wait until all workers that are still alive have answered, or have long been silent."""
+        self._busy = time.monotonic()
+        patience = run.options.drain_timeout + PATIENCE
+        while time.monotonic() - self._busy < patience and answers() < self._expected(run):
             self._changed.clear()
             self._changed.wait(0.5)
 
-    def _alive(self) -> int:
+    def _expected(self, run: Run) -> int:
         """Workers that could answer; those that Locust calls missing cannot."""
-        return int(getattr(self._runner, "worker_count", 1))
+        return min(run.workers, int(getattr(self._runner, "worker_count", 1)))
+
+    def _look(self, run: Run, topics: list[str]) -> dict[str, History]:
+        """Have topics read back, shared out over the workers that handed in their books. A topic
+        that is missing in the answer could not be read."""
+        run.looked = {}
+        workers = sorted(run.posted)
+        if not workers or not topics:
+            return {}
+        asked = 0
+        for number, index in enumerate(workers):
+            mine = topics[number :: len(workers)]
+            if mine and index in self._ids:
+                asked += 1
+                data = {"run": run.name, "topics": mine}
+                self._send("chat_look", data, self._ids[index])
+        self._busy = time.monotonic()
+        patience = run.options.drain_timeout + PATIENCE
+        while time.monotonic() - self._busy < patience and len(run.looked) < asked:
+            self._changed.clear()
+            self._changed.wait(0.5)
+        return {
+            topic: History.unpacked(packed)
+            for done in run.looked.values()
+            for topic, packed in done["histories"].items()
+            if packed is not None
+        }
+
+    def _look_again(self, run: Run, canons: dict[str, Canon], verdict: Verdict) -> None:
+        """What was shown and is in no canon may have come into the log after the histories were
+        read: look once more, and call gone what is not there."""
+        strays: dict[str, set[str]] = {}
+        for done in run.settled.values():
+            for topic, ids in done["strays"].items():
+                strays.setdefault(topic, set()).update(ids)
+        if not strays:
+            return
+        histories = self._look(run, sorted(strays))
+        for topic, ids in sorted(strays.items()):
+            if topic not in histories:
+                verdict.unread += topic in canons
+                continue
+            verdict.gone(topic, ids - {entry.id for entry in histories[topic].entries})
+
+    def _on_busy(self, environment: Environment, msg: Any, **_: Any) -> None:
+        """A worker is at a long step."""
+        if self.run is not None and msg.data["run"] == self.run.name:
+            self._busy = time.monotonic()
 
     def _on_posted(self, environment: Environment, msg: Any, **_: Any) -> None:
         """A worker's books."""
-        if self.run is not None and msg.data["run"] == self.run.name:
-            self.run.posted[int(msg.data["worker"])] = unpack_books(msg.data["books"])
-            self._changed.set()
+        self._keep("posted", msg)
+
+    def _on_looked(self, environment: Environment, msg: Any, **_: Any) -> None:
+        """Histories that a worker read back."""
+        self._keep("looked", msg)
 
     def _on_settled(self, environment: Environment, msg: Any, **_: Any) -> None:
         """A worker's verdict."""
+        self._keep("settled", msg)
+
+    def _keep(self, step: str, msg: Any) -> None:
+        """What a worker handed in at a step of the end."""
         if self.run is not None and msg.data["run"] == self.run.name:
-            self.run.settled[int(msg.data["worker"])] = msg.data
+            getattr(self.run, step)[int(msg.data["worker"])] = msg.data
+            self._ids[int(msg.data["worker"])] = msg.node_id
+            self._busy = time.monotonic()
             self._changed.set()
 
     @staticmethod
-    def _conclude(run: Run) -> None:
-        """Add up the verdicts and close the gates."""
-        verdict = Verdict()
-        for done in run.settled.values():
-            verdict.merge(Verdict.unpacked(done["verdict"]))
+    def _conclude(run: Run, verdict: Verdict) -> None:
+        """Close the gates."""
         run.evidence.workers_lost = max(0, run.workers - len(run.settled))
         if run.evidence.workers_lost:
             # A lost worker took its books along: what its posters sent looks like nobody's.
@@ -384,9 +336,9 @@ class Master:
         """The summary on the log: first the outcome, then why."""
         verdict = run.verdict
         assert verdict is not None
+        words = "lost skipped duplicated reordered recovered unexpected vanished misnamed"
         log.info(
-            "run %s: %s (exit %d): sent %d acknowledged %d delivered %d of %d owed, lost %d "
-            "duplicated %d reordered %d recovered %d unexpected %d",
+            "run %s: %s (exit %d): sent %d acknowledged %d delivered %d of %d owed, %s",
             run.name,
             run.outcome(),
             run.exit_code,
@@ -394,14 +346,12 @@ class Master:
             verdict.acknowledged,
             verdict.delivered,
             verdict.owed,
-            verdict.lost,
-            verdict.duplicated,
-            verdict.reordered,
-            verdict.recovered,
-            verdict.unexpected,
+            " ".join(f"{word} {getattr(verdict, word)}" for word in words.split()),
         )
         lag = next(gate for gate in run.gates if gate.name == "schedule lag")
         log.info("run %s: schedule lag p99 %.1f ms", run.name, lag.value)
+        if run.gap_sentence():
+            log.warning("run %s: %s", run.name, run.gap_sentence())
         for text in gates.complaints(run.gates):
             log.warning("run %s is INVALID: %s", run.name, text)
         for text in verdict.examples:

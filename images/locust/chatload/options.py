@@ -7,6 +7,7 @@ and the fields of the web UI's start form; :class:`Options` is what the rest of 
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -62,6 +63,18 @@ class Options:
     max_loop_lag_ms: float = 20.0
     max_schedule_lag_ms: float = 50.0
     max_clock_error_ms: float = 5.0
+    #: The same lags and errors as a share of the deliver p99 that they stand beside.
+    max_lag_share: float = 0.1
+    #: Longest standstill of a worker, ms.
+    max_stall_ms: float = 1_000.0
+    #: Least number of deliveries, and of seconds, behind the figures.
+    min_samples: int = 1_000
+    min_measured_seconds: float = 5.0
+    #: How many messages the server keeps; 0: all. What is older cannot be looked up at the end.
+    kept_messages: int = 0
+    #: People on each probe worker, and their posts a second over all probe workers.
+    probes: int = 6
+    probe_rate: float = 10.0
 
     @property
     def limits(self) -> Limits:
@@ -71,6 +84,10 @@ class Options:
             self.max_loop_lag_ms,
             self.max_schedule_lag_ms,
             self.max_clock_error_ms,
+            self.max_lag_share,
+            self.max_stall_ms,
+            self.min_samples,
+            self.min_measured_seconds,
         )
 
     @property
@@ -100,6 +117,13 @@ _NOT_IN_FORM = {
     "max_loop_lag_ms",
     "max_schedule_lag_ms",
     "max_clock_error_ms",
+    "max_lag_share",
+    "max_stall_ms",
+    "min_samples",
+    "min_measured_seconds",
+    "kept_messages",
+    "probes",
+    "probe_rate",
     "read_back_share",
     "history_limit",
     "drain_timeout",
@@ -138,6 +162,13 @@ FIELDS: dict[str, tuple[str, float, float]] = {
     "max_loop_lag_ms": ("Gate: 99th percentile of a worker's loop lag, ms", 0.1, 1e6),
     "max_schedule_lag_ms": ("Gate: 99th percentile of the posts' schedule lag, ms", 0.1, 1e6),
     "max_clock_error_ms": ("Gate: clock error between workers, ms", 0, 1e6),
+    "max_lag_share": ("Gate: lags and clock error, as a share of the deliver p99", 0.001, 1e6),
+    "max_stall_ms": ("Gate: longest standstill of a worker, ms", 1, 1e6),
+    "min_samples": ("Gate: least deliveries behind the percentiles", 1, 1e9),
+    "min_measured_seconds": ("Gate: least seconds after the ramp-up", 0, 1e6),
+    "kept_messages": ("Messages that the server keeps (0: all)", 0, 1e12),
+    "probes": ("People on each probe worker, who measure", 2, 1_000),
+    "probe_rate": ("Posts a second of all probes", 0.1, 1e4),
 }
 
 
@@ -216,6 +247,16 @@ def parse(values: Mapping[str, Any]) -> Options:
     if wrong:
         raise ValueError("; ".join(wrong))
     return options
+
+
+def choose_topics(options: Options, rng: random.Random) -> list[int]:
+    """Numbers of one user's topics, by the skew: distinct, the hot ones likelier (Zipf)."""
+    numbers = range(options.topics)
+    if options.topics_per_user >= options.topics:
+        return list(numbers)
+    # Efraimidis–Spirakis: weighted sampling without replacement by the largest keys.
+    keys = {number: rng.random() ** ((number + 1.0) ** options.topic_skew) for number in numbers}
+    return sorted(numbers, key=keys.__getitem__, reverse=True)[: options.topics_per_user]
 
 
 def topic_name(run: str, number: int) -> str:

@@ -28,6 +28,18 @@ class RangeSet:
         right = bisect_right(edges, high)
         edges[left:right] = ([low] if left % 2 == 0 else []) + ([high] if right % 2 == 0 else [])
 
+    def push(self, value: int) -> bool:
+        """Put one integer into the set; whether it was not there. Cheapest where it is the next
+        one after the greatest."""
+        edges = self._edges
+        if edges and edges[-1] == value:
+            edges[-1] = value + 1
+            return True
+        if bisect_right(edges, value) % 2:
+            return False
+        self.add(value, value + 1)
+        return True
+
     def remove(self, low: int, high: int) -> None:
         """Take every integer of ``[low, high)`` out of the set."""
         if low >= high:
@@ -72,6 +84,23 @@ class RangeSet:
         for low, high in other.ranges():
             left.remove(low, high)
         return left
+
+    def within(self, low: int, high: int) -> RangeSet:
+        """The members in ``[low, high)``, as a new set."""
+        if low >= high:
+            return RangeSet()
+        edges = self._edges
+        left, right = bisect_right(edges, low), bisect_left(edges, high)
+        inner = edges[left:right]
+        return RangeSet(([low] if left % 2 else []) + inner + ([high] if right % 2 else []))
+
+    def common(self, other: RangeSet) -> RangeSet:
+        """The members that are in ``other`` too, as a new set."""
+        few, many = (self, other) if self.pieces() <= other.pieces() else (other, self)
+        out: list[int] = []
+        for low, high in few.ranges():
+            out += many.within(low, high).edges()
+        return RangeSet(out)
 
     def edges(self) -> list[int]:
         """A copy of the edges ``[low0, high0, low1, …]``: the form that travels between workers."""

@@ -35,6 +35,17 @@ ROWS = (
     "echo_ramp",
     "schedule_lag_ramp",
     "loop_lag_ramp",
+    # Where probes measure: what the crowd's busy processes saw, kept apart.
+    "deliver_crowd",
+    "ack_crowd",
+    "echo_crowd",
+    "schedule_lag_crowd",
+    "loop_lag_crowd",
+    "deliver_crowd_ramp",
+    "ack_crowd_ramp",
+    "echo_crowd_ramp",
+    "schedule_lag_crowd_ramp",
+    "loop_lag_crowd_ramp",
 )
 #: Percentiles that tables name.
 PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)

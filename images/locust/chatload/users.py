@@ -14,7 +14,8 @@ import gevent
 from locust import FastHttpUser, task
 from locust.env import Environment
 
-from chatload.client import ChatClient, check_page
+from chatload.client import ChatClient
+from chatload.pages import faults
 from chatload.wire import WireError, message
 from chatload.worker import Worker
 
@@ -143,7 +144,7 @@ class Poster(ChatUser):
         if self.bench.draining:
             return
         self.chat.offer(self.rng.choice(self.topics), self.bench.now())
-        self.chat.quiet.wait()
+        self.chat.outbox.quiet.wait()
 
 
 class Lurker(ChatUser):
@@ -180,7 +181,8 @@ class Lurker(ChatUser):
                 answer.failure(f"not a page of messages: {type(error).__name__}")
                 return None
         self.bench.record("history", self.bench.now() - began)
-        check_page(self.bench, messages, topic, before, 50)
+        for text in faults(messages, topic, before, 50):
+            self.bench.failure("history", text)
         return messages[0].id if messages and body.get("more") else None
 
 

@@ -3,8 +3,10 @@
 For tests of the load lab only, so that they know the truth: ``GET /truth`` says how many
 deliveries were dropped, doubled and swapped on purpose. One process, asyncio, everything in memory.
 
-    python tests/fakechat.py --port 8123 [--drop 0.01 --double 0.01 --swap 0.01 --seed 1]
-        [--refuse-cursors] [--unavailable 0.1] [--lose-acks 0.05] [--close-after N] [--capacity R]
+    python tests/fakechat.py --port 8123 [--drop 0.01 --double 0.01 --swap 0.01 --seed 1] …
+
+``--help`` lists the kinds of mischief: chances (0 to 1) of what may go wrong with a message, and
+instants (seconds after the first post) at which something happens to the server as a whole.
 """
 
 from __future__ import annotations
@@ -54,7 +56,15 @@ class FakeChat:
         self.log: list[dict[str, Any]] = []
         self.keys: dict[str, dict[str, Any]] = {}
         self.sessions: set[Session] = set()
+        #: What was done on purpose, and how often.
         self.truth = {"dropped": 0, "doubled": 0, "swapped": 0, "posts": 0, "unavailable": 0}
+        self.truth |= {"volatile": 0, "twice": 0, "renamed": 0, "private": 0}
+        #: Number of ids given, and when the first post came.
+        self.given = 0
+        self.began: float | None = None
+        #: Keys that are never answered, and the one session that is shown each such message.
+        self.secret: dict[str, Session] = {}
+        self.refuse_cursors = args.refuse_cursors
         self.news = asyncio.Event()
 
     # -- HTTP ------------------------------------------------------------------------------------
@@ -105,7 +115,10 @@ class FakeChat:
             for m in self.log
             if (topic is None or m["topic"] == topic) and (before is None or m["id"] < before)
         ]
-        return (found[-limit:] if limit else []), len(found) > limit
+        page = found[-limit:] if limit else []
+        if self.args.short_pages:
+            page = page[-self.args.short_pages :]  # the byte budget: fewer, and `more`
+        return page, len(found) > len(page)
 
     # -- WebSocket -------------------------------------------------------------------------------
 
@@ -182,7 +195,9 @@ class FakeChat:
             "messages": mine[-limit:] if limit else [],
             "more": len(mine) > limit,
         }
-        if cursor is not None and not self.args.refuse_cursors:
+        if self.args.mute:
+            answer |= {"messages": [], "more": True}
+        if cursor is not None and not self.refuse_cursors:
             missed = self.log[int(cursor) :]
             answer["recovered"] = True
             answer["messages"] = [
@@ -206,23 +221,69 @@ class FakeChat:
                 },
             )
             return
+        self.as_a_whole()
+        if body["key"] in self.secret:
+            return
         known = self.keys.get(body["key"])
         if known is None:
-            self.truth["posts"] += 1
-            known = {k: body[k] for k in ("key", "topic", "name", "email", "content")}
-            known["id"] = f"{len(self.log):024d}"
-            known["time"] = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
-            self.log.append(known)
-            self.keys[body["key"]] = known
-            self.news.set()
-            self.news = asyncio.Event()
+            known = self.append(body)
             if self.rng.random() < args.lose_acks:
                 session.writer.transport.abort()
                 return
+            if self.rng.random() < args.twice:
+                self.truth["twice"] += 1
+                self.append(body)
+            if self.rng.random() < args.secret:
+                self.secret[body["key"]] = min(self.sessions, key=id)
+                return
+        said = known["id"]
+        if self.rng.random() < args.rename:
+            self.truth["renamed"] += 1
+            said += "x"
         await self.say(
-            session,
-            {"type": "ack", "key": known["key"], "id": known["id"], "time": known["time"]},
+            session, {"type": "ack", "key": known["key"], "id": said, "time": known["time"]}
         )
+
+    def append(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Give a post its id and put it into the log, unless it is to be acknowledged and lost."""
+        self.truth["posts"] += 1
+        made = {k: body[k] for k in ("key", "topic", "name", "email", "content")}
+        self.given += 1
+        made["id"] = f"{self.given:024d}"
+        made["time"] = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+        self.keys[body["key"]] = made
+        first, last = self.args.swallow
+        if self.rng.random() < self.args.volatile or first <= self.given < last:
+            self.truth["volatile"] += 1
+        else:
+            self.log.append(made)
+        if first <= self.given + 1 == last:
+            self.refuse_cursors = True
+            self.hang_up()
+        self.news.set()
+        self.news = asyncio.Event()
+        return made
+
+    def hang_up(self) -> None:
+        """Close every socket without a word."""
+        for session in list(self.sessions):
+            session.writer.transport.abort()
+
+    def as_a_whole(self) -> None:
+        """What happens to the server as a whole, at its time."""
+        args, now = self.args, time.monotonic()
+        if self.began is None:
+            self.began = now
+        if args.forget_at and now - self.began > args.forget_at:
+            args.forget_at = 0.0
+            self.refuse_cursors = True
+            self.log.clear()
+            self.hang_up()
+        if args.stall_at and now - self.began > args.stall_at:
+            args.stall_at = 0.0
+            time.sleep(args.stall_ms / 1000)
+        if args.freeze_at and now - self.began > args.freeze_at:
+            time.sleep(600)  # until it is killed
 
     async def feed(self, session: Session) -> None:
         """Deliver the log to a session from its position on, mischief included."""
@@ -233,6 +294,8 @@ class FakeChat:
                     message = self.log[session.position]
                     session.position += 1
                     if session.topics is not None and message["topic"] not in session.topics:
+                        continue
+                    if self.args.mute or self.secret.get(message["key"], session) is not session:
                         continue
                     out = self.mischief(session, message)
                     if out:
@@ -263,6 +326,10 @@ class FakeChat:
         """
         if session.held is not None:
             first, session.held = session.held, None
+            if self.args.private_order:
+                self.truth["private"] += 1
+                ids = first["id"], message["id"]
+                return [{**message, "id": ids[0]}, {**first, "id": ids[1]}]
             if first["topic"] == message["topic"]:
                 self.truth["swapped"] += 1
                 return [message, first]
@@ -274,7 +341,8 @@ class FakeChat:
         if chance < args.drop + args.double:
             self.truth["doubled"] += 1
             return [message, message]
-        if chance < args.drop + args.double + args.swap:
+        odd = args.private_order and int(message["id"]) % 7 == 0 and id(session) % 64 < 32
+        if odd or chance < args.drop + args.double + args.swap:
             session.held = message
             return []
         return [message]
@@ -296,8 +364,34 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
-    for chance in ("drop", "double", "swap", "unavailable", "lose-acks"):
-        parser.add_argument(f"--{chance}", type=float, default=0.0)
-    parser.add_argument("--refuse-cursors", action="store_true")
-    parser.add_argument("--close-after", type=int, default=0)
+    for chance, text in (
+        ("drop", "a delivery is left out"),
+        ("double", "a delivery comes twice"),
+        ("swap", "a delivery comes after the next one of its topic"),
+        ("unavailable", "a post is refused for now"),
+        ("lose-acks", "the socket closes instead of an acknowledgement"),
+        ("volatile", "a post is acknowledged and never logged"),
+        ("twice", "a post is logged twice, under two ids"),
+        ("rename", "an acknowledgement names another id"),
+        ("secret", "a post is never acknowledged, and shown to one session only"),
+    ):
+        parser.add_argument(f"--{chance}", type=float, default=0.0, help=text)
+    parser.add_argument(
+        "--refuse-cursors", action="store_true", help="honour no cursor, and say so"
+    )
+    parser.add_argument("--mute", action="store_true", help="show nothing, and say there is more")
+    parser.add_argument(
+        "--private-order", action="store_true", help="some sessions: another order, ids to match"
+    )
+    parser.add_argument("--close-after", type=int, default=0, help="frames until a socket closes")
+    parser.add_argument("--short-pages", type=int, default=0, help="most messages of a page")
+    parser.add_argument(
+        "--swallow",
+        type=lambda text: tuple(map(int, text.split(":"))),
+        default=(0, 0),
+        help="FIRST:LAST: these posts are acknowledged and lost; then sockets close, cursors fail",
+    )
+    for instant in ("forget-at", "stall-at", "freeze-at"):
+        parser.add_argument(f"--{instant}", type=float, default=0.0)
+    parser.add_argument("--stall-ms", type=float, default=200.0)
     asyncio.run(main(parser.parse_args()))

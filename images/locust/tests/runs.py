@@ -10,6 +10,8 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,12 @@ from typing import Any
 GENERATOR = Path(__file__).resolve().parents[1]
 #: Gates out of the way: these tests are about counts, on machines that may be busy with others.
 PATIENT = ["--max-worker-cpu=1000", "--max-loop-lag-ms=1e5", "--max-schedule-lag-ms=1e5"]
+PATIENT += ["--max-lag-share=1e6", "--max-stall-ms=1e6", "--min-samples=20"]
+PATIENT += ["--min-measured-seconds=0.5"]
 #: Whatever hangs is killed after this many seconds.
 LIMIT = 100
+#: Runs at a time.
+AT_ONCE = 6
 
 
 @dataclass
@@ -43,7 +49,7 @@ class FakeServer:
     def __exit__(self, *_: object) -> None:
         assert self.child is not None
         self.child.send_signal(signal.SIGCONT)
-        self.child.terminate()
+        self.child.kill()
         self.child.wait(10)
         assert self.child.stdout is not None
         self.child.stdout.close()
@@ -116,7 +122,35 @@ class LocustRun:
         return found
 
 
-def headless(url: str, *more: str, seconds: float = 4, users: int = 14) -> LocustRun:
+def side_by_side(plan: dict[str, tuple[list[str], Callable[[str], LocustRun]]]) -> dict[str, Done]:
+    """Runs of a plan (name → flags of the server, what to start against its address), a few at a
+    time, to take as long as a few of them. Servers that may hang are not asked for the truth."""
+    done: dict[str, Done] = {}
+    names = list(plan)
+    for first in range(0, len(names), AT_ONCE):
+        with ExitStack() as stack:
+            started = {}
+            for name in names[first : first + AT_ONCE]:
+                flags, start = plan[name]
+                server = stack.enter_context(FakeServer(flags))
+                started[name] = (server, start(server.url))
+            for name, (server, run) in started.items():
+                code = run.end()
+                truth = {} if "--freeze-at" in server.flags else server.truth()
+                done[name] = Done(code, run, truth)
+    return done
+
+
+class Done:
+    """A run that is over: exit code, summary, what the server did, and the run itself."""
+
+    def __init__(self, code: int, run: LocustRun, truth: dict[str, int]) -> None:
+        self.code, self.run, self.truth = code, run, truth
+        self.summary = run.summary()
+        self.ledger: dict[str, Any] = self.summary["ledger"]
+
+
+def headless(url: str, *more: str, seconds: float = 6, users: int = 14) -> LocustRun:
     """A headless single-process run against ``url``, started."""
     return LocustRun(
         [

@@ -29,6 +29,17 @@ def test_it_is_a_set(steps: list[tuple[bool, int, int]], low: int, high: int) ->
     assert all((n in found) == (n in model) for n in range(60))
     other = RangeSet([low, high] if high > low else None)
     assert members(found.minus(other)) == model - members(other)
+    assert members(found.common(other)) == model & members(other)
+    assert found.within(low, high) == found.common(other)
+
+
+@given(st.lists(st.integers(0, 30)))
+def test_push_says_whether_it_was_new(values: list[int]) -> None:
+    found, model = RangeSet(), set[int]()
+    for value in values:
+        assert found.push(value) == (value not in model)
+        model.add(value)
+        assert members(found) == model
 
 
 def test_a_long_run_without_gaps_is_one_piece() -> None:

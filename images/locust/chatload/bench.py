@@ -1,0 +1,52 @@
+"""What a client needs of its load process: the interface between people and worker."""
+
+from __future__ import annotations
+
+import random
+from typing import Protocol
+
+from chatload.ledger import Ledger
+from chatload.options import Options
+
+
+class Bench(Protocol):
+    """A load process, as its clients see it (:class:`chatload.worker.Worker` is one)."""
+
+    ledger: Ledger
+    options: Options
+
+    @property
+    def draining(self) -> bool:
+        """Whether the load is over and everybody is to be heard out."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the books are closed: what is not yet sent is never sent."""
+
+    @property
+    def probing(self) -> bool:
+        """Whether this process measures for the run: it times the probes' messages only."""
+
+    def now(self) -> int:
+        """The lab's clock, µs."""
+
+    def latest(self) -> int:
+        """The lab's clock, µs, with its greatest error added: surely not before now."""
+
+    def record(self, row: str, value: int) -> None:
+        """A time of ``value`` µs in a row."""
+
+    def count(self, name: str, number: int = 1) -> None:
+        """Raise a counter of the current second."""
+
+    def untimed(self) -> None:
+        """A delivery that counts, but whose time is not taken."""
+
+    def failure(self, row: str, text: str) -> None:
+        """Something failed; ``text`` groups equal failures."""
+
+    def in_flight(self, change: int) -> None:
+        """So many more posts (or fewer) are due and not answered."""
+
+    def target(self, rng: random.Random, failed: str | None = None) -> str:
+        """A base URL to connect to, another than ``failed`` where there is one."""

@@ -22,7 +22,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from chatload import options, shapes
 from chatload.dispatch import ChatDispatcher
 from chatload.master import Master
-from chatload.probe import be_probe_if_told
+from chatload.proberunner import be_probe_if_told
 from chatload.tables import fine_bucket
 from chatload.users import Churner, Lurker, Poster, Reader, SlowReader
 from chatload.webtab import add_chat_tab

@@ -5,35 +5,18 @@ before it is looked at; measured there, that wait would count as the server's. S
 the load and keeps the books, and the people of a probe worker (few sockets, little to do) measure:
 they time one another's posts, so that neither end of a measurement is in a busy process.
 
-Locust knows nothing of this. A probe worker is a worker whose id ends with :data:`SUFFIX`, so the
-master's dispatcher can leave it out (:class:`chatload.dispatch.ChatDispatcher`).
+Locust knows nothing of this. A probe worker is one whose id ends with :data:`SUFFIX`, so that the
+master's dispatcher can leave it out (:class:`chatload.dispatch.ChatDispatcher`). Pure.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Any
-
-from locust import env
-from locust.runners import WorkerRunner
 
 #: Environment variable that makes a worker a probe.
 VARIABLE = "CHATLOAD_PROBE"
 #: End of a probe worker's id.
 SUFFIX = "-probe"
-
-
-class ProbeRunner(WorkerRunner):
-    """Locust's worker, with an id that says what it is."""
-
-    @property
-    def client_id(self) -> str:
-        """The id it has towards the master."""
-        return self._id + SUFFIX
-
-    @client_id.setter
-    def client_id(self, value: str) -> None:
-        self._id = value
 
 
 def is_probe(client_id: str) -> bool:
@@ -44,10 +27,3 @@ def is_probe(client_id: str) -> bool:
 def wanted() -> bool:
     """Whether this process is to be a probe."""
     return bool(os.environ.get(VARIABLE))
-
-
-def be_probe_if_told() -> None:
-    """Before Locust makes its runner: if the environment says so, make it a probe's."""
-    if wanted():
-        module: Any = env
-        module.WorkerRunner = ProbeRunner

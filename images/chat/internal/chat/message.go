@@ -43,9 +43,14 @@ func (d Draft) replyText() string {
 }
 
 // Message is a draft that the log has taken. It never changes.
+// What is beside it does: its numbers, as they stood when it was read.
 type Message struct {
 	ID ID
 	Draft
+
+	Tally
+	Rev  Rev  // of the tally; zero: the message has no numbers
+	Vote int8 // of whoever asked
 }
 
 // Time is when the log took the message.

@@ -24,6 +24,11 @@ type Service struct {
 	log     Log
 	options Options
 	writers []*writer
+
+	votes    []*batcher[vote]    // by partition
+	whispers []*batcher[whisper] // by partition
+	facts    facts
+
 	running sync.WaitGroup
 	ctx     context.Context // of the appends; ends when Close has run out of time
 	cancel  context.CancelCauseFunc
@@ -39,6 +44,18 @@ type Options struct {
 	// goroutines, again when the event is read again, and must not block.
 	// Nil: nobody is told.
 	SteppedOver func(Event)
+
+	// Numbers is what is kept beside the messages of the log. Nil: nothing;
+	// then nobody can reply, vote or delete.
+	Numbers Numbers
+	// Broadcast carries ephemeral messages. Nil: there are none.
+	Broadcast Broadcast
+	// Changed is told of each change that this process has made, before the
+	// one who asked for it is answered. It must not block. Nil: nobody is told.
+	Changed func(Change)
+	// Owner reports whether who may delete others' messages in a topic: the
+	// creator of a room may. Nil: nobody.
+	Owner func(who Principal, topic string) bool
 }
 
 // MaxHistory is the most messages that one call of History gives.
@@ -51,6 +68,12 @@ func NewService(log Log, o Options) *Service {
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	for part := range log.Partitions() {
 		s.writers = append(s.writers, newWriter(log, part, o.AppendTimeout))
+		s.votes = append(s.votes, newBatcher(o.AppendTimeout,
+			func(ctx context.Context, list []vote) { s.countVotes(ctx, part, list) },
+			func(v vote, cause error) { v.done(Counted{}, Unavailable(cause)) }))
+		s.whispers = append(s.whispers, newBatcher(o.AppendTimeout,
+			func(ctx context.Context, list []whisper) { s.sendWhispers(ctx, part, list) },
+			func(w whisper, cause error) { w.done(time.Time{}, Unavailable(cause)) }))
 	}
 	return s
 }
@@ -59,6 +82,10 @@ func NewService(log Log, o Options) *Service {
 func (s *Service) Start() {
 	for _, w := range s.writers {
 		s.running.Go(func() { w.run(s.ctx) })
+	}
+	for part := range s.writers {
+		s.running.Go(func() { s.votes[part].run(s.ctx) })
+		s.running.Go(func() { s.whispers[part].run(s.ctx) })
 	}
 }
 
@@ -77,6 +104,10 @@ func (s *Service) Close(ctx context.Context) error {
 	for _, w := range s.writers {
 		w.close()
 	}
+	for part := range s.writers {
+		s.votes[part].close()
+		s.whispers[part].close()
+	}
 	ended := make(chan struct{})
 	go func() { s.running.Wait(); close(ended) }()
 	select {
@@ -84,6 +115,10 @@ func (s *Service) Close(ctx context.Context) error {
 		s.cancel(errClosed)
 		for _, w := range s.writers {
 			w.refuse() // where nobody has called Start
+		}
+		for part := range s.writers {
+			s.votes[part].drain()
+			s.whispers[part].drain()
 		}
 		return nil
 	case <-ctx.Done():
@@ -119,7 +154,8 @@ func (s *Service) Post(ctx context.Context, sender Principal, d Draft) (Message,
 			return Message{}, false, o.err
 		}
 		if o.duplicate {
-			return s.original(ctx, sender, o.msg), true, nil
+			m, err := s.original(ctx, sender, o.msg)
+			return m, true, err
 		}
 		return o.msg, false, nil
 	case <-ctx.Done():
@@ -130,11 +166,17 @@ func (s *Service) Post(ctx context.Context, sender Principal, d Draft) (Message,
 // PostFunc is Post without waiting: done is called exactly once, either before
 // PostFunc returns (a bad draft, a full queue) or from the writer's goroutine,
 // so it must not block. A session's posts get their answers in order. For a
-// duplicate, only the ID of the message given to done is the original's.
+// duplicate, only the ID of the message given to done is the original's. For a
+// reply, PostFunc itself may wait for the log, for as long as an append.
 func (s *Service) PostFunc(sender Principal, d Draft, done func(msg Message, duplicate bool, err error)) {
-	d, err := d.Clean()
-	if err == nil && !s.Sight(sender).Sees(d.Topic) {
-		err = noTopic()
+	d, err := s.clean(sender, d)
+	if err == nil && d.ReplyTo != (ID{}) {
+		var id ID
+		var repeated bool
+		if id, repeated, err = s.checkReply(sender, d); repeated {
+			done(Message{ID: id, Draft: d}, true, nil)
+			return
+		}
 	}
 	if err != nil {
 		done(Message{}, false, err)
@@ -143,80 +185,37 @@ func (s *Service) PostFunc(sender Principal, d Draft, done func(msg Message, dup
 	s.writers[PartitionOf(d.Topic, len(s.writers))].add(pending{draft: d, done: done})
 }
 
+// clean checks who posts what and where, and gives the draft as it is kept.
+func (s *Service) clean(sender Principal, d Draft) (Draft, error) {
+	if sender.SignedIn() {
+		var err error
+		if d.Name, d.Email, err = s.speaker(sender, d.Name, d.Email); err != nil {
+			return d, err
+		}
+	}
+	d.Account = sender.Account
+	d, err := d.Clean()
+	if err == nil && !s.Sight(sender).Sees(d.Topic) {
+		err = noTopic()
+	}
+	return d, err
+}
+
 // original reads the message that a repeated key names. If it is no longer
 // there, the repeated draft under the original's id is the best answer left.
-func (s *Service) original(ctx context.Context, sender Principal, m Message) Message {
+func (s *Service) original(ctx context.Context, sender Principal, m Message) (Message, error) {
 	found, err := s.log.Before(ctx, int(m.ID.Part), "", m.ID.Next(), 1)
-	if err != nil || len(found) == 0 || found[0].ID != m.ID || !found[0].Kind.Known() || !s.Sight(sender).Sees(found[0].Draft.Topic) {
-		return m
+	if err != nil {
+		return Message{}, Unavailable(err) // it may be deleted: nothing is given on trust
 	}
-	return found[0].Message()
-}
-
-// Page is a stretch of history, oldest first.
-type Page struct {
-	Messages []Message
-	More     bool // there are older ones
-}
-
-// History gives the limit messages of the topics just before an ID (the zero
-// ID: the latest), ordered by time, then id. limit is cut to 1..MaxHistory.
-func (s *Service) History(ctx context.Context, who Principal, topics TopicSet, before ID, limit int) (Page, error) {
-	bounds := make([]Pos, s.Partitions())
-	for part := range bounds {
-		switch {
-		case before == (ID{}):
-			bounds[part] = MaxPos
-		case part < int(before.Part):
-			bounds[part] = before.Pos.Next() // ids of one position are ordered by partition
-		default:
-			bounds[part] = before.Pos
-		}
+	if len(found) == 0 || found[0].ID != m.ID || !found[0].Kind.Known() || !s.Sight(sender).Sees(found[0].Draft.Topic) {
+		return m, nil
 	}
-	return s.HistoryBefore(ctx, who, topics, bounds, max(1, min(limit, MaxHistory)))
-}
-
-// HistoryBefore gives the last limit messages whose position is before their
-// partition's bound, ordered by time, then id.
-func (s *Service) HistoryBefore(ctx context.Context, who Principal, topics TopicSet, bounds []Pos, limit int) (Page, error) {
-	sight := s.Sight(who)
-	var all []Message
-	for part, bound := range bounds {
-		for _, topic := range topics.inPartition(part, len(bounds)) {
-			if topic != "" && !sight.Sees(topic) {
-				continue
-			}
-			found, err := s.before(ctx, sight, part, topic, bound, limit+1)
-			if err != nil {
-				return Page{}, Unavailable(err)
-			}
-			all = append(all, found...)
-		}
+	messages := []Message{found[0].Message()}
+	if err := s.dress(ctx, sender, messages); err != nil {
+		return Message{}, Unavailable(err)
 	}
-	slices.SortFunc(all, func(a, b Message) int { return a.ID.Compare(b.ID) })
-	return Page{Messages: all[max(0, len(all)-limit):], More: len(all) > limit}, nil
-}
-
-// before gives the last limit messages of a partition before a bound, in any
-// order. It reads on where it has stepped over events.
-func (s *Service) before(ctx context.Context, sight Sight, part int, topic string, bound Pos, limit int) ([]Message, error) {
-	var all []Message
-	for {
-		asked := limit - len(all)
-		events, err := s.log.Before(ctx, part, topic, bound, asked)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range s.known(events) {
-			if sight.Sees(e.Draft.Topic) {
-				all = append(all, e.Message())
-			}
-		}
-		if len(events) < asked || len(all) == limit {
-			return all, nil
-		}
-		bound = events[0].ID.Pos
-	}
+	return messages[0], nil
 }
 
 // known takes out, in place, what a reader steps over.
@@ -258,6 +257,9 @@ func (s *Service) Since(ctx context.Context, who Principal, topics TopicSet, par
 		if topics.Has(e.Draft.Topic) && sight.Sees(e.Draft.Topic) {
 			found = append(found, e.Message())
 		}
+	}
+	if err := s.dress(ctx, who, found); err != nil {
+		return nil, after, Unavailable(err)
 	}
 	return found, batch.Through, nil
 }

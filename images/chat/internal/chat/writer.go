@@ -125,6 +125,10 @@ func answer(batch []pending, results []Appended, err error) {
 			p.done(Message{}, false, Unavailable(err))
 			continue
 		}
+		if results[i].Refused {
+			p.done(Message{}, false, noParent())
+			continue
+		}
 		p.done(Message{ID: results[i].ID, Draft: p.draft}, results[i].Duplicate, nil)
 	}
 }

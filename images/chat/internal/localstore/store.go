@@ -52,6 +52,7 @@ type Store struct {
 	state    chat.State
 	appended chan struct{} // closed, and replaced, by each append
 	counted  chan struct{} // the same, by each change of numbers
+	ears     ears
 	presence map[string]told
 
 	directory *Directory

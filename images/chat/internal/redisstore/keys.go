@@ -30,6 +30,7 @@ import (
 //	                      the numbers beside messages: lua/numbers.lua, lua/vote.lua;
 //	                      replies is a sorted set, all scored 0, of two positions:
 //	                      the message's and the reply's
+//	chat:{pN}:ephemeral   channel of publish/subscribe: broadcast.go
 //
 // and, of the directory, all with one hash tag (the scripts of lua/people find
 // them by this prefix, and by what they read):
@@ -54,6 +55,8 @@ type partKeys struct {
 
 	numbers, touched, changes, updates, up, down, replies string
 
+	ephemeral string // a channel
+
 	// In the order of KEYS: of append.lua where there are replies, vote.lua,
 	// forget.lua.
 	replying, vote, forget []string
@@ -77,6 +80,7 @@ func newPartKeys(prefix string, n int) partKeys {
 	k.all = append([]string{k.log, k.topics, k.meta, k.marks}, k.keys[:]...)
 	k.numbers, k.touched, k.changes, k.updates = p+"numbers", p+"touched", p+"changes", p+"updates"
 	k.up, k.down, k.replies = p+"up", p+"down", p+"replies"
+	k.ephemeral = p + "ephemeral"
 	k.replying = append(k.all[:len(k.all):len(k.all)], k.numbers, k.touched, k.changes, k.updates, k.replies)
 	k.vote = []string{k.meta, k.numbers, k.touched, k.changes, k.updates, k.up, k.down}
 	k.forget = []string{k.meta, k.numbers, k.touched, k.changes, k.up, k.down, k.replies}

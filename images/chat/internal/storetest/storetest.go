@@ -40,6 +40,7 @@ type Store interface {
 	chat.Log
 	chat.Presence
 	chat.Numbers
+	chat.Broadcast
 }
 
 // Log is a log under test and what can be done to it. A nil function is what
@@ -123,6 +124,8 @@ func Run(t *testing.T, f Factory) {
 		{"N4_ForgottenWithTheMessage", testN4},
 		{"F1_EveryChangeIsFollowed", testF1},
 		{"F3_CancelEndsTheWait", testF3},
+		{"E2_EphemeralsInOrderOfTheirSender", testE2},
+		{"E4_NothingOfEphemeralsIsKept", testE4},
 		{"Close_EndsCallsUnderWay", testClose},
 		{"Retention_OverDamage", testRetentionOverDamage},
 		{"Retention_Messages", testRetentionMessages},

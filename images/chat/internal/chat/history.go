@@ -1,0 +1,186 @@
+package chat
+
+import (
+	"context"
+	"slices"
+)
+
+// Page is a stretch of history, oldest first.
+type Page struct {
+	Messages []Message
+	More     bool // there are older ones
+	// Before is, where a filter was asked for and there are older ones, the id
+	// to go on before; else zero: go on before the first message.
+	Before ID
+}
+
+// Query says which messages a page should have.
+type Query struct {
+	Topics  TopicSet
+	Before  ID                  // the page ends just before it; zero: with the latest
+	Limit   int                 // cut to 1..MaxHistory
+	ReplyTo ID                  // direct replies to this message alone; zero: all
+	Wants   func(*Message) bool // a filter; nil: all
+}
+
+const (
+	// scanStep is how many messages a filtered page reads at once, and
+	// scanMost how many it looks through before it says: go on from here.
+	scanStep = 256
+	scanMost = 2048
+)
+
+// Find gives the messages of a query just before its bound, ordered by time,
+// then id. A message to which replies are asked for, and that who does not
+// see, is CodeNotFound.
+func (s *Service) Find(ctx context.Context, who Principal, q Query) (Page, error) {
+	q.Limit = max(1, min(q.Limit, MaxHistory))
+	read := func(before ID, limit int) (Page, error) {
+		return s.HistoryBefore(ctx, who, q.Topics, s.boundsBefore(before), limit)
+	}
+	if q.ReplyTo != (ID{}) {
+		// Not by what is remembered: it must be there now.
+		s.facts.forget(q.ReplyTo)
+		f, err := s.fact(who, q.ReplyTo)
+		if err != nil {
+			return Page{}, err
+		}
+		read = func(before ID, limit int) (Page, error) { return s.replies(ctx, who, q, f.topic, before, limit) }
+	}
+	if q.Wants == nil {
+		return read(q.Before, q.Limit)
+	}
+	return filtered(q, read)
+}
+
+func (f *facts) forget(id ID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.by, id)
+}
+
+// filtered reads back, in bounded steps, until there are more matches than
+// were asked for, nothing older, or scanMost messages have been looked at.
+func filtered(q Query, read func(before ID, limit int) (Page, error)) (Page, error) {
+	var found []Message
+	before := q.Before
+	for scanned := 0; ; {
+		step, err := read(before, scanStep)
+		if err != nil {
+			return Page{}, err
+		}
+		var matches []Message
+		for i := range step.Messages {
+			if q.Wants(&step.Messages[i]) {
+				matches = append(matches, step.Messages[i])
+			}
+		}
+		found = append(matches, found...)
+		if len(found) > q.Limit {
+			found = found[len(found)-q.Limit:]
+			return Page{Messages: found, More: true, Before: found[0].ID}, nil
+		}
+		if !step.More || len(step.Messages) == 0 {
+			return Page{Messages: found}, nil
+		}
+		before = step.Messages[0].ID
+		if scanned += len(step.Messages); scanned >= scanMost {
+			return Page{Messages: found, More: true, Before: before}, nil
+		}
+	}
+}
+
+// replies gives the last limit direct replies before a bound.
+func (s *Service) replies(ctx context.Context, who Principal, q Query, topic string, before ID, limit int) (Page, error) {
+	if !q.Topics.Has(topic) {
+		return Page{}, nil
+	}
+	part := int(q.ReplyTo.Part)
+	at, err := s.options.Numbers.Replies(ctx, q.ReplyTo, s.boundsBefore(before)[part], limit+1)
+	if err != nil {
+		return Page{}, Unavailable(err)
+	}
+	more := len(at) > limit
+	events, err := s.options.Numbers.At(ctx, part, at[max(0, len(at)-limit):])
+	if err != nil {
+		return Page{}, Unavailable(err)
+	}
+	page := Page{More: more}
+	for _, e := range s.known(events) {
+		page.Messages = append(page.Messages, e.Message())
+	}
+	if err := s.dress(ctx, who, page.Messages); err != nil {
+		return Page{}, Unavailable(err)
+	}
+	return page, nil
+}
+
+// boundsBefore gives, for each partition, the bound that an id means in the
+// order by time, then id.
+func (s *Service) boundsBefore(before ID) []Pos {
+	bounds := make([]Pos, s.Partitions())
+	for part := range bounds {
+		switch {
+		case before == (ID{}):
+			bounds[part] = MaxPos
+		case part < int(before.Part):
+			bounds[part] = before.Pos.Next() // ids of one position are ordered by partition
+		default:
+			bounds[part] = before.Pos
+		}
+	}
+	return bounds
+}
+
+// History gives the limit messages of the topics just before an ID (the zero
+// ID: the latest), ordered by time, then id. limit is cut to 1..MaxHistory.
+func (s *Service) History(ctx context.Context, who Principal, topics TopicSet, before ID, limit int) (Page, error) {
+	return s.Find(ctx, who, Query{Topics: topics, Before: before, Limit: limit})
+}
+
+// HistoryBefore gives the last limit messages whose position is before their
+// partition's bound, ordered by time, then id.
+func (s *Service) HistoryBefore(ctx context.Context, who Principal, topics TopicSet, bounds []Pos, limit int) (Page, error) {
+	sight := s.Sight(who)
+	var all []Message
+	for part, bound := range bounds {
+		for _, topic := range topics.inPartition(part, len(bounds)) {
+			if topic != "" && !sight.Sees(topic) {
+				continue
+			}
+			found, err := s.before(ctx, sight, part, topic, bound, limit+1)
+			if err != nil {
+				return Page{}, Unavailable(err)
+			}
+			all = append(all, found...)
+		}
+	}
+	slices.SortFunc(all, func(a, b Message) int { return a.ID.Compare(b.ID) })
+	page := Page{Messages: all[max(0, len(all)-limit):], More: len(all) > limit}
+	if err := s.dress(ctx, who, page.Messages); err != nil {
+		return Page{}, Unavailable(err)
+	}
+	return page, nil
+}
+
+// before gives the last limit messages of a partition before a bound, in any
+// order. It reads on where it has stepped over events.
+func (s *Service) before(ctx context.Context, sight Sight, part int, topic string, bound Pos, limit int) ([]Message, error) {
+	var all []Message
+	for {
+		asked := limit - len(all)
+		events, err := s.log.Before(ctx, part, topic, bound, asked)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range s.known(events) {
+			if sight.Sees(e.Draft.Topic) {
+				all = append(all, e.Message())
+			}
+		}
+		if len(events) < asked || len(all) == limit {
+			return all, nil
+		}
+		bound = events[0].ID.Pos
+	}
+}

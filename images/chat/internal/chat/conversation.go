@@ -84,7 +84,7 @@ func (s *Service) speaker(who Principal, name, email string) (string, string, er
 	if !ValidAddress(email) {
 		return "", "", badMessage(fmt.Sprintf("email: send an address such as ann@example.org, without display name, at most %d characters", MaxEmail))
 	}
-	return name, email, nil
+	return name, email, s.admitGuest(email)
 }
 
 func (s *Service) countVotes(ctx context.Context, part int, list []vote) {
@@ -196,7 +196,7 @@ func (s *Service) fact(who Principal, id ID) (fact, error) {
 		if err != nil {
 			return fact{}, Unavailable(err)
 		}
-		if events = s.known(events); len(events) == 0 {
+		if events = s.spoken(events); len(events) == 0 {
 			return fact{}, errGone()
 		}
 		f = fact{topic: events[0].Draft.Topic, account: events[0].Draft.Account}

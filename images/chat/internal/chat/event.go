@@ -5,8 +5,14 @@ package chat
 type Kind byte
 
 const (
-	// KindMessage is a public message.
+	// KindMessage is a public message, KindRoom one of a private room: a kind of
+	// its own, so that a version that knows nothing of rooms steps over it.
 	KindMessage Kind = 'm'
+	KindRoom    Kind = 'r'
+	// KindLeft says that Draft.Account is no member of the room Draft.Topic any
+	// more: what comes after it in the log is not for that account. The
+	// draft's content is the version of the room, in decimal digits.
+	KindLeft Kind = 'x'
 	// KindDamaged stands for what is at a position of the log and cannot be
 	// read. It is never appended.
 	KindDamaged Kind = 0
@@ -14,7 +20,10 @@ const (
 
 // Known reports whether this version knows what to do with events of kind k.
 // Whoever reads the log steps over the others: a later version wrote them.
-func (k Kind) Known() bool { return k == KindMessage || k == kindFuture }
+func (k Kind) Known() bool { return k.IsMessage() || k == KindLeft }
+
+// IsMessage reports whether events of kind k are messages.
+func (k Kind) IsMessage() bool { return k == KindMessage || k == KindRoom || k == kindFuture }
 
 // String is the name of a kind in metrics and in the server's log.
 func (k Kind) String() string {
@@ -33,7 +42,7 @@ func (k Kind) String() string {
 type Event struct {
 	ID   ID
 	Kind Kind
-	// Draft is what a message consists of. Events of a kind that is not Known
+	// Draft is what a message consists of; KindLeft says what it is there. Events of a kind that is not Known
 	// have its Topic alone, and not even that where it cannot be read.
 	Draft Draft
 }
@@ -41,7 +50,7 @@ type Event struct {
 // NewEvent is what a draft becomes in the log.
 func NewEvent(d Draft) Event { return Event{Kind: kindOf(d), Draft: d} }
 
-// Message gives the message that an event of a Known kind is.
+// Message gives the message that an event is, of a kind that IsMessage.
 func (e Event) Message() Message { return Message{ID: e.ID, Draft: e.Draft} }
 
 // Size is how many bytes of Retention.Bytes the event takes.

@@ -31,9 +31,12 @@ const (
 )
 
 // Find gives the messages of a query just before its bound, ordered by time,
-// then id. A message to which replies are asked for, and that who does not
+// then id. CodeNotFound: a topic is not there for who. A message to which replies are asked for, and that who does not
 // see, is CodeNotFound.
 func (s *Service) Find(ctx context.Context, who Principal, q Query) (Page, error) {
+	if len(s.Sight(who).Unseen(q.Topics)) > 0 {
+		return Page{}, noTopic()
+	}
 	q.Limit = max(1, min(q.Limit, MaxHistory))
 	read := func(before ID, limit int) (Page, error) {
 		return s.HistoryBefore(ctx, who, q.Topics, s.boundsBefore(before), limit)
@@ -106,8 +109,11 @@ func (s *Service) replies(ctx context.Context, who Principal, q Query, topic str
 		return Page{}, Unavailable(err)
 	}
 	page := Page{More: more}
-	for _, e := range s.known(events) {
+	for _, e := range s.spoken(events) {
 		page.Messages = append(page.Messages, e.Message())
+	}
+	if page.Messages, err = recheck(ctx, who, page.Messages); err != nil {
+		return Page{}, err
 	}
 	if err := s.dress(ctx, who, page.Messages); err != nil {
 		return Page{}, Unavailable(err)
@@ -155,6 +161,10 @@ func (s *Service) HistoryBefore(ctx context.Context, who Principal, topics Topic
 			all = append(all, found...)
 		}
 	}
+	all, err := recheck(ctx, who, all)
+	if err != nil {
+		return Page{}, err
+	}
 	slices.SortFunc(all, func(a, b Message) int { return a.ID.Compare(b.ID) })
 	page := Page{Messages: all[max(0, len(all)-limit):], More: len(all) > limit}
 	if err := s.dress(ctx, who, page.Messages); err != nil {
@@ -173,7 +183,7 @@ func (s *Service) before(ctx context.Context, sight Sight, part int, topic strin
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range s.known(events) {
+		for _, e := range s.spoken(events) {
 			if sight.Sees(e.Draft.Topic) {
 				all = append(all, e.Message())
 			}

@@ -13,5 +13,8 @@ func kindOf(d Draft) Kind {
 	if strings.HasPrefix(d.Content, "future ") {
 		return kindFuture
 	}
+	if IsRoom(d.Topic) {
+		return KindRoom
+	}
 	return KindMessage
 }

@@ -56,6 +56,12 @@ type Options struct {
 	// Owner reports whether who may delete others' messages in a topic: the
 	// creator of a room may. Nil: nobody.
 	Owner func(who Principal, topic string) bool
+
+	// Holder gives the account that holds an address, "" for none. Such an
+	// address is for that account alone. Nil: no address is held.
+	Holder func(ctx context.Context, address string) (account string, err error)
+	// GuestsRead: guests may read, and neither post nor vote.
+	GuestsRead bool
 }
 
 // MaxHistory is the most messages that one call of History gives.
@@ -195,10 +201,15 @@ func (s *Service) clean(sender Principal, d Draft) (Draft, error) {
 	}
 	d.Account = sender.Account
 	d, err := d.Clean()
-	if err == nil && !s.Sight(sender).Sees(d.Topic) {
-		err = noTopic()
+	switch {
+	case err != nil:
+		return d, err
+	case !s.Sight(sender).Sees(d.Topic):
+		return d, noTopic()
+	case sender.SignedIn():
+		return d, nil
 	}
-	return d, err
+	return d, s.admitGuest(d.Email)
 }
 
 // original reads the message that a repeated key names. If it is no longer
@@ -208,7 +219,7 @@ func (s *Service) original(ctx context.Context, sender Principal, m Message) (Me
 	if err != nil {
 		return Message{}, Unavailable(err) // it may be deleted: nothing is given on trust
 	}
-	if len(found) == 0 || found[0].ID != m.ID || !found[0].Kind.Known() || !s.Sight(sender).Sees(found[0].Draft.Topic) {
+	if len(found) == 0 || found[0].ID != m.ID || !found[0].Kind.IsMessage() || !s.Sight(sender).Sees(found[0].Draft.Topic) {
 		return m, nil
 	}
 	messages := []Message{found[0].Message()}
@@ -229,6 +240,11 @@ func (s *Service) known(events []Event) []Event {
 		}
 		return true
 	})
+}
+
+// spoken is known, without the events that are no messages.
+func (s *Service) spoken(events []Event) []Event {
+	return slices.DeleteFunc(s.known(events), func(e Event) bool { return !e.Kind.IsMessage() })
 }
 
 // ErrOvertaken says that retention has removed events that a reader had still
@@ -254,9 +270,12 @@ func (s *Service) Since(ctx context.Context, who Principal, topics TopicSet, par
 	sight := s.Sight(who)
 	var found []Message
 	for _, e := range batch.Events {
-		if topics.Has(e.Draft.Topic) && sight.Sees(e.Draft.Topic) {
+		if e.Kind.IsMessage() && topics.Has(e.Draft.Topic) && sight.Sees(e.Draft.Topic) {
 			found = append(found, e.Message())
 		}
+	}
+	if found, err = recheck(ctx, who, found); err != nil {
+		return nil, after, err
 	}
 	if err := s.dress(ctx, who, found); err != nil {
 		return nil, after, Unavailable(err)

@@ -23,6 +23,7 @@ type writer struct {
 
 type pending struct {
 	draft Draft
+	kind  Kind // 0: a message
 	done  func(Message, bool, error)
 }
 
@@ -114,6 +115,9 @@ func (w *writer) append(ctx context.Context, batch []pending) {
 	events := make([]Event, len(batch))
 	for i, p := range batch {
 		events[i] = NewEvent(p.draft)
+		if p.kind != 0 {
+			events[i].Kind = p.kind
+		}
 	}
 	results, err := w.log.Append(ctx, w.part, events)
 	answer(batch, results, err)

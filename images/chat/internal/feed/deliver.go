@@ -36,6 +36,9 @@ func (h *Hub) look(items []Item) {
 	topics := h.namedIn(items)
 	for i := range topics {
 		for s := range h.byTopic[topics[i].topic] {
+			if !s.interest.Sight.Sees(topics[i].topic) {
+				continue // has left the room
+			}
 			if s.batch != h.batch {
 				s.batch, s.view = h.batch, &h.noItems
 				if s.interest.Topics.All {

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"strconv"
 	"sync"
 	"time"
 
@@ -28,6 +30,9 @@ type Options struct {
 	Pace    time.Duration // least time between two reads that found something
 	Logger  *slog.Logger
 	Metrics *Metrics
+	// Left is told of each chat.KindLeft, before anything that comes after it
+	// in the log is shown to anybody. Nil: nobody is told.
+	Left func(room, account string, version uint64)
 }
 
 // Feed brings the log to its hub: one goroutine tails each partition from
@@ -147,11 +152,31 @@ func (f *Feed) tail(ctx context.Context, part int, from chat.Pos) {
 		}
 		from = batch.Through
 		f.options.Metrics.tailLag.Observe(max(0, time.Since(from.Time()).Seconds()))
-		f.hub.Publish(part, batch)
+		f.publish(part, batch)
 		// Under load, what comes in the meantime is read, encoded and written
 		// together. A lone message never waits: the pause comes after it.
 		clock.Pause(ctx, f.options.Pace)
 	}
+}
+
+// publish hands a batch to the hub, in pieces that end where somebody has left
+// a room: the hub asks for each piece who may see it.
+func (f *Feed) publish(part int, batch chat.Batch) {
+	for i := 0; f.options.Left != nil && i < len(batch.Events); i++ {
+		e := batch.Events[i]
+		if e.Kind != chat.KindLeft {
+			continue
+		}
+		before := chat.Batch{After: batch.After, Events: batch.Events[:i], Through: e.ID.Pos}
+		f.hub.Publish(part, before)
+		batch.After, batch.Events, i = e.ID.Pos, batch.Events[i+1:], -1
+		version, err := strconv.ParseUint(e.Draft.Content, 10, 64)
+		if err != nil {
+			version = math.MaxUint64 // not ours: rather out
+		}
+		f.options.Left(e.Draft.Topic, e.Draft.Account, version)
+	}
+	f.hub.Publish(part, batch)
 }
 
 // watch asks now and then where the log stands; it returns errAnotherLog when

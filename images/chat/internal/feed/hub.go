@@ -115,6 +115,29 @@ func (h *Hub) add(s *Subscription) {
 	list := h.list(s)
 	s.at = len(*list)
 	*list = append(*list, s)
+	h.name(s)
+}
+
+// Renew takes in that the sight of a subscription has grown. A sight that has
+// shrunk needs no word: it is asked at each delivery. The subscription may have
+// ended, and may be nil.
+func (h *Hub) Renew(s *Subscription) {
+	if s == nil {
+		return
+	}
+	named := s.interest.named()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if list := *h.list(s); s.at >= len(list) || list[s.at] != s {
+		return // it has ended
+	}
+	h.unname(s)
+	s.named = named
+	h.name(s)
+}
+
+// name and unname keep byTopic.
+func (h *Hub) name(s *Subscription) {
 	for _, topic := range s.named {
 		set := h.byTopic[topic]
 		if set == nil {
@@ -122,6 +145,15 @@ func (h *Hub) add(s *Subscription) {
 			h.byTopic[topic] = set
 		}
 		set[s] = struct{}{}
+	}
+}
+
+func (h *Hub) unname(s *Subscription) {
+	for _, topic := range s.named {
+		delete(h.byTopic[topic], s)
+		if len(h.byTopic[topic]) == 0 {
+			delete(h.byTopic, topic)
+		}
 	}
 }
 
@@ -142,12 +174,7 @@ func (h *Hub) Detach(s *Subscription) {
 	(*list)[s.at].at = s.at
 	(*list)[last] = nil
 	*list = (*list)[:last]
-	for _, topic := range s.named {
-		delete(h.byTopic[topic], s)
-		if len(h.byTopic[topic]) == 0 {
-			delete(h.byTopic, topic)
-		}
-	}
+	h.unname(s)
 }
 
 // Refresh answers every subscriber with the head's cursor, in order with its

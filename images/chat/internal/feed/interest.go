@@ -1,10 +1,6 @@
 package feed
 
-import (
-	"slices"
-
-	"chatapp/chat/internal/chat"
-)
+import "chatapp/chat/internal/chat"
 
 // Interest is what a subscriber gets: what it asks for and may see.
 type Interest struct {
@@ -15,8 +11,11 @@ type Interest struct {
 // Wants reports whether messages of a topic are of interest.
 func (i Interest) Wants(topic string) bool { return i.Topics.Has(topic) && i.Sight.Sees(topic) }
 
-// named gives the topics that are of interest besides the public ones that
-// "every topic" means.
+// named gives the topics that may be of interest besides the public ones that
+// "every topic" means. Whether they are seen is asked at each delivery.
 func (i Interest) named() []string {
-	return slices.DeleteFunc(slices.Clone(i.Topics.Names), func(topic string) bool { return !i.Sight.Sees(topic) })
+	if i.Topics.All {
+		return i.Sight.Rooms()
+	}
+	return i.Topics.Names
 }

@@ -25,9 +25,11 @@ func Encode(messages []chat.Message) []Item {
 
 // encodeEvents makes the items of events that are all of a Known kind.
 func encodeEvents(events []chat.Event) []Item {
-	items := make([]Item, len(events))
-	for i, e := range events {
-		items[i] = encode(e.Message())
+	items := make([]Item, 0, len(events))
+	for _, e := range events {
+		if e.Kind.IsMessage() {
+			items = append(items, encode(e.Message()))
+		}
 	}
 	return items
 }

@@ -76,12 +76,15 @@ func (s *Store) write(tx *bbolt.Tx, events []chat.Event) ([]chat.Appended, chat.
 		results[i] = chat.Appended{ID: chat.ID{Pos: pos}}
 		at := posKey(pos)
 		_, count, _ := readTopic(topics.Get([]byte(topic)))
+		if e.Kind.IsMessage() {
+			count++
+		}
 		for _, put := range []struct {
 			bucket     *bbolt.Bucket
 			key, value []byte
 		}{
 			{log, at, e.AppendRecord(append([]byte(topic), 0))},
-			{topics, []byte(topic), topicValue(pos, count+1)},
+			{topics, []byte(topic), topicValue(pos, count)},
 			{places, placeKey(topic, pos), nil},
 			{keys, digest[:], at},
 			{ages, at, digest[:]},

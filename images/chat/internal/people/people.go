@@ -63,11 +63,6 @@ func newID() string {
 	return strings.ToLower(base32.StdEncoding.EncodeToString(b))
 }
 
-// IsRoom reports whether a topic has the form of a room's.
-func IsRoom(topic string) bool {
-	return len(topic) == 17 && topic[0] == '~' && isID(topic[1:])
-}
-
 func isID(s string) bool {
 	return len(s) == 16 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz234567") == ""
 }

@@ -399,7 +399,7 @@ func TestRooms(t *testing.T) {
 	ann, _ := h.person("ann")
 	bob, _ := h.person("bob")
 	r, repeated, err := h.CreateRoom(t.Context(), ann, "k", " den ", []string{"BOB@example.org", "bob@example.org"})
-	if err != nil || repeated || !people.IsRoom(r.ID) || r.Name != "den" || r.Count != 2 || r.Creator != ann.ID {
+	if err != nil || repeated || !chat.IsRoom(r.ID) || len(r.ID) != 17 || r.Name != "den" || r.Count != 2 || r.Creator != ann.ID {
 		t.Fatalf("%+v, %v, %v", r, repeated, err)
 	}
 	again, repeated, err := h.CreateRoom(t.Context(), ann, "k", "den", nil)

@@ -540,11 +540,8 @@ func (p *person) Has(room string) bool {
 	return in
 }
 
-// List implements chat.Rooms.
+// List implements chat.Rooms. Each has still to be asked for with Has.
 func (p *person) List() []string {
-	if p.v.Stale() {
-		return nil
-	}
 	var list []string
 	for id := range *p.rooms.Load() {
 		list = append(list, id)

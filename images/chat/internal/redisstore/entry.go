@@ -181,7 +181,10 @@ func (b *batch) args(fence [4]any, steps [3]any) []any {
 			topics[topic] = t
 			names = append(names, topic)
 		}
-		t.count, t.last = t.count+1, idx
+		if b.events[i].Kind.IsMessage() {
+			t.count++
+		}
+		t.last = idx
 		blob = appendEvent(blob, t.at, b.events[i])
 		args = append(args, b.key(i))
 	}

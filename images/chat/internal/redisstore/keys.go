@@ -17,6 +17,8 @@ import (
 //
 //	chat:{pN}:log         stream  one entry per batch; its form: entry.go
 //	chat:{pN}:topics      hash    topic → "messages last-entry last-index"
+//	chat:{pN}:topics:rooms hash   the same of rooms, for those who know of rooms; the
+//	                              scripts find it by the name of the hash before
 //	chat:{pN}:meta        hash    epoch; head: position of the last message; floor: last
 //	                              entry that retention removed; count, bytes:
 //	                              ever appended; mark_count, mark_bytes, mark_ms: of the
@@ -70,6 +72,9 @@ func newGlobalKeys(prefix string) (globalKeys, error) {
 	}
 	return globalKeys{partitions: prefix + ":partitions", presence: prefix + ":{presence}", open: prefix + ":{presence}:open"}, nil
 }
+
+// rooms is what the topics of rooms are kept in.
+func (k partKeys) rooms() string { return k.topics + ":rooms" }
 
 func newPartKeys(prefix string, n int) partKeys {
 	p := fmt.Sprintf("%s:{p%d}:", prefix, n)

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -18,7 +19,11 @@ func (s *Store) Topics(ctx context.Context, part int) ([]chat.TopicInfo, error) 
 	p := s.parts[part]
 	var all map[string]string
 	err := s.try(ctx, s.cmd, &p.away, p.keys.log, func(ctx context.Context, c *redis.Client) (err error) {
-		all, err = c.HGetAll(ctx, p.keys.topics).Result()
+		if all, err = c.HGetAll(ctx, p.keys.topics).Result(); err != nil {
+			return err
+		}
+		rooms, err := c.HGetAll(ctx, p.keys.rooms()).Result()
+		maps.Copy(all, rooms)
 		return err
 	})
 	if err != nil {

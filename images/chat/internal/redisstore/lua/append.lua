@@ -21,6 +21,9 @@
 --       (0..n-1) and its position (ms-seq-idx), or, when all are new, for
 --       each reply to what is gone its place and ''.
 --
+-- Rooms (their topics begin with ~) have a hash of their own: KEYS[2] and
+-- ':rooms'. So an older server, which knows nothing of rooms, lists none.
+--
 -- The entry: version '1' and k; for each topic its name and what the topics
 -- hash said of it before (messages, entry, index; '-': nothing), which leads
 -- to the entry before this one that holds it; 'm' and the messages.
@@ -75,6 +78,17 @@ for j = 0, k - 1 do
   names[j + 1] = ARGV[topics + 1 + 3 * j]
 end
 local was = redis.call('HMGET', KEYS[2], unpack(names))
+local rooms = KEYS[2] .. ':rooms' -- an older server lists what is in KEYS[2]
+local function is_room(topic)
+  return string.byte(topic) == 126 -- ~
+end
+local private
+for j = 1, k do
+  if is_room(names[j]) then
+    private = private or redis.call('HMGET', rooms, unpack(names))
+    was[j] = private[j]
+  end
+end
 local entry, counts = {KEYS[1], '*', '1', ARGV[10]}, {}
 for j = 1, k do
   local prev = was[j]
@@ -109,12 +123,19 @@ if numbers then
 end
 
 local infos, at = {KEYS[2]}, topics + 3
+private = {rooms}
 base = ' ' .. id .. ' '
 for j = 1, k do
-  infos[2 * j], infos[2 * j + 1] = names[j], (counts[j] + ARGV[at - 1]) .. base .. ARGV[at]
+  local to = is_room(names[j]) and private or infos
+  to[#to + 1], to[#to + 2] = names[j], (counts[j] + ARGV[at - 1]) .. base .. ARGV[at]
   at = at + 3
 end
-redis.call('HSET', unpack(infos))
+if #infos > 1 then
+  redis.call('HSET', unpack(infos))
+end
+if #private > 1 then
+  redis.call('HSET', unpack(private))
+end
 
 local ms = tonumber(string.match(id, '^%d+'))
 local count, bytes = (meta[3] or 0) + n, (meta[4] or 0) + ARGV[5]

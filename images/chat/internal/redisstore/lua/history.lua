@@ -66,7 +66,8 @@ local function get(id)
 end
 
 if chain == '' then
-  local last = redis.call('HGET', KEYS[2], topic)
+  local room = string.byte(topic) == 126 -- ~: see append.lua
+  local last = redis.call('HGET', room and KEYS[2] .. ':rooms' or KEYS[2], topic)
   if not last then
     return {'done', '', ''}
   end

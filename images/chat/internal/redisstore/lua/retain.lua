@@ -70,29 +70,34 @@ repeat
     from = '(' .. entry[1]
   end
 until #page == 0
-local names = {}
+local function forget(hash, names)
+  for i = 1, #names, 1000 do -- unpack has a limit of about 8,000
+    local to = math.min(i + 999, #names)
+    local infos = redis.call('HMGET', hash, unpack(names, i, to))
+    for j = i, to do
+      local info = infos[j - i + 1]
+      if info and string.match(info, '^%d+ (%d+-%d+)') == last[names[j]] then
+        redis.call('HDEL', hash, names[j])
+      end
+    end
+  end
+  if next(unread) then
+    local all = redis.call('HGETALL', hash)
+    for i = 1, #all, 2 do
+      local entry = string.match(all[i + 1], '^%d+ (%d+-%d+)')
+      if not entry or unread[entry] then
+        redis.call('HDEL', hash, all[i])
+      end
+    end
+  end
+end
+local public, rooms = {}, {}
 for topic in pairs(last) do
+  local names = string.byte(topic) == 126 and rooms or public -- ~: see append.lua
   names[#names + 1] = topic
 end
-for i = 1, #names, 1000 do -- unpack has a limit of about 8,000
-  local to = math.min(i + 999, #names)
-  local infos = redis.call('HMGET', KEYS[2], unpack(names, i, to))
-  for j = i, to do
-    local info = infos[j - i + 1]
-    if info and string.match(info, '^%d+ (%d+-%d+)') == last[names[j]] then
-      redis.call('HDEL', KEYS[2], names[j])
-    end
-  end
-end
-if next(unread) then
-  local all = redis.call('HGETALL', KEYS[2])
-  for i = 1, #all, 2 do
-    local entry = string.match(all[i + 1], '^%d+ (%d+-%d+)')
-    if not entry or unread[entry] then
-      redis.call('HDEL', KEYS[2], all[i])
-    end
-  end
-end
+forget(KEYS[2], public)
+forget(KEYS[2] .. ':rooms', rooms)
 
 local ms, seq = string.match(cut, '^(%d+)-(%d+)$')
 redis.call('XTRIM', KEYS[1], 'MINID', string.format('%s-%.0f', ms, seq + 1))

@@ -1,0 +1,63 @@
+package chat
+
+import (
+	"context"
+	"crypto/rand"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// holderWait bounds the question who holds an address.
+const holderWait = 2 * time.Second
+
+// admitGuest says why a guest may not speak with an address.
+func (s *Service) admitGuest(address string) error {
+	if s.options.GuestsRead {
+		return &Error{Code: CodeUnauthorised, Message: "guests may only read here: sign in"}
+	}
+	if s.options.Holder == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, holderWait)
+	defer cancel()
+	holder, err := s.options.Holder(ctx, address)
+	if err != nil {
+		return AsError(err)
+	}
+	if holder != "" {
+		return &Error{Code: CodeUnauthorised, Message: "this address has an account: sign in to use it"}
+	}
+	return nil
+}
+
+// recheck leaves out, in place, what is of rooms that who has left. The log may
+// be read ahead of what this process has heard of memberships, so whoever has
+// read something of a room asks again, and only now.
+func recheck(ctx context.Context, who Principal, messages []Message) ([]Message, error) {
+	if !slices.ContainsFunc(messages, func(m Message) bool { return IsRoom(m.Topic) }) {
+		return messages, nil
+	}
+	if err := who.Rooms.Check(ctx); err != nil {
+		return nil, AsError(err)
+	}
+	sight := Sight{who.Rooms}
+	return slices.DeleteFunc(messages, func(m Message) bool { return !sight.Sees(m.Topic) }), nil
+}
+
+// Left puts into the log, durably, that an account is no member of a room any
+// more, with the version of the room: see KindLeft.
+func (s *Service) Left(ctx context.Context, room, account string, version uint64) error {
+	done := make(chan error, 1)
+	s.writers[PartitionOf(room, len(s.writers))].add(pending{
+		kind:  KindLeft,
+		draft: Draft{Key: rand.Text(), Topic: room, Account: account, Content: strconv.FormatUint(version, 10)},
+		done:  func(_ Message, _ bool, err error) { done <- err },
+	})
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return Unavailable(context.Cause(ctx))
+	}
+}

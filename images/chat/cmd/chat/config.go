@@ -2,17 +2,19 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"chatapp/chat/internal/chat"
 	"chatapp/chat/internal/live"
@@ -20,284 +22,237 @@ import (
 	"chatapp/chat/internal/server"
 )
 
-// config is everything that can be set.
+// config is everything that can be set, in the groups of --help. The tags are
+// kong's, but for min and max: the bounds of a number, a duration, or the
+// length of a text.
 type config struct {
-	listen, adminListen, name string
-	readyTolerance            time.Duration
-	origins                   server.Origins
-	sourcePostRate            float64
-	sourcePostBurst           int
+	Listening struct {
+		Listen         string `default:":8080" env:"CHAT_LISTEN" help:"address of the page, the API and the WebSocket"`
+		AdminListen    string `default:"127.0.0.1:0" env:"CHAT_ADMIN_LISTEN" help:"address of /metrics and /debug/pprof, for operators only; 'off' for none: then /metrics is at --listen"`
+		Name           string `default:"${hostname}" env:"CHAT_NAME" min:"1" max:"64" help:"how this server calls itself in welcome"`
+		MaxConnections int    `default:"20000" env:"CHAT_MAX_CONNECTIONS" min:"0" help:"WebSocket connections; above it 503 and Retry-After; 0: no limit"`
+	} `embed:"" group:"Where it listens"`
 
-	data, redisURL, redisPrefix string
-	redisPartitions             int
-	redisMinReplicas            int // as redisstore.Options has it
-	appendTimeout               time.Duration
-	retention                   chat.Retention
+	Edge server.Config `embed:"" group:"HTTP"`
 
-	sessions live.Config
+	Log struct {
+		RedisURL         string        `env:"REDIS_URL" help:"redis://, rediss://, redis+sentinel://host,host/master, redis+cluster://host,host; none: the embedded log"`
+		Data             string        `default:"${data}" env:"CHAT_DATA" min:"1" max:"4096" help:"folder of the embedded log"`
+		AppendTimeout    time.Duration `default:"5s" env:"CHAT_APPEND_TIMEOUT" min:"100ms" max:"1m" help:"after which a post is answered unavailable"`
+		RedisPartitions  int           `default:"0" env:"CHAT_REDIS_PARTITIONS" min:"0" max:"256" help:"partitions of the log, fixed at its first use; 0: 1, or 16 on Cluster"`
+		RedisMinReplicas string        `default:"auto" env:"CHAT_REDIS_MIN_REPLICAS" help:"replicas that have a message before it is acknowledged; auto: 0, or 1 with Sentinel or Cluster"`
+		RedisPrefix      string        `default:"chat" env:"CHAT_REDIS_PREFIX" min:"1" max:"64" help:"first part of every key in Redis"`
+	} `embed:"" group:"The message log"`
+	Keep chat.Retention `embed:"" group:"The message log"`
 
-	logLevel, logFormat string
-	version             bool
+	Sessions live.Config `embed:"" group:"Sessions"`
+
+	Logging struct {
+		LogLevel  string `default:"info" enum:"debug,info,warn,error" env:"CHAT_LOG_LEVEL" help:"debug, info, warn or error"`
+		LogFormat string `default:"text" enum:"text,json" env:"CHAT_LOG_FORMAT" help:"text or json"`
+	} `embed:"" group:"Logging (standard error; never message texts or addresses)"`
+
+	Version bool `help:"prints the version"`
+
+	minReplicas int // RedisMinReplicas, as redisstore.Options has it
 }
 
-// setting is one flag, its variable, and how its text is understood.
-type setting struct {
-	flag, env string
-	value     string // default; what is said instead in the end
-	shown     string // default as --help shows it, if value does not say it
-	help      string
-	set       func(text string) error
-}
+// errHelp is that --help was asked for and printed.
+var errHelp = errors.New("help was printed")
 
-type group struct {
-	title    string
-	settings []*setting
-}
+const description = `Serves the chat: page, API and WebSocket, over an embedded log or Redis. A flag wins over its variable; an empty variable is as if absent.`
 
-// parse reads flags, then variables, then defaults. All that is wrong is said
-// at once; each error names the setting and what is allowed.
-func parse(args []string, env func(string) string, help io.Writer) (config, error) {
-	var c config
-	groups := c.settings()
-	flags := flag.NewFlagSet("chat", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.BoolVar(&c.version, "version", false, "")
-	for _, g := range groups {
-		for _, s := range g.settings {
-			flags.StringVar(&s.value, s.flag, s.value, "")
-		}
+// parse reads flags, then variables, then defaults. Its errors name the
+// setting and what is allowed, and never show a URL.
+func parse(args []string, env func(string) string, out io.Writer) (*config, error) {
+	c := &config{}
+	helped := false
+	var read *kong.Flag // the one whose variable was read last
+	parser, err := kong.New(c,
+		kong.Name("chat"), kong.Description(description), kong.Writers(out, io.Discard),
+		kong.Exit(func(int) { helped = true }),
+		kong.Vars{"hostname": hostName(), "data": dataFolder(env)},
+		kong.ConfigureHelp(kong.HelpOptions{FlagsLast: true, WrapUpperBound: 110}),
+		kong.Resolvers(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, error) {
+			for _, name := range f.Envs {
+				if text := env(name); text != "" {
+					read = f
+					return text, nil
+				}
+			}
+			return nil, nil
+		})),
+		kong.ValueFormatter(func(v *kong.Value) string {
+			if v.Flag == nil || len(v.Flag.Envs) == 0 {
+				return v.Help
+			}
+			return v.Help + " ($" + v.Flag.Envs[0] + ")"
+		}),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("read the table of settings: %w", err)
 	}
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			printHelp(help, groups)
-			return c, err
-		}
-		return c, fmt.Errorf("%w (--help lists the settings)", err)
+	for _, f := range parser.Model.Flags {
+		f.Tag.Envs = nil // kong would take empty variables, and only the process' own; the resolver does it
 	}
-	if flags.NArg() > 0 {
-		return c, fmt.Errorf("unexpected argument %q (--help lists the settings)", flags.Arg(0))
+	_, err = parser.Parse(args)
+	switch {
+	case helped:
+		return nil, errHelp
+	case err != nil && read != nil && strings.Contains(err.Error(), "--"+read.Name):
+		return nil, fmt.Errorf("%s: %w (--help lists the settings)", read.Envs[0], err)
+	case err != nil:
+		return nil, fmt.Errorf("%w (--help lists the settings)", err)
 	}
-	given := map[string]bool{}
-	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	var wrong []error
-	for _, g := range groups {
-		for _, s := range g.settings {
-			named := "--" + s.flag
-			if v := env(s.env); v != "" && !given[s.flag] {
-				s.value, named = v, s.env
-			}
-			if err := s.set(s.value); err != nil {
-				wrong = append(wrong, fmt.Errorf("%s: %w", named, err))
+	given := map[string]bool{}
+	for _, f := range parser.Model.Flags {
+		given[f.Name] = f.Set
+		if err := inBounds(f); err != nil {
+			wrong = append(wrong, named(f, err))
+		}
+	}
+	for _, f := range parser.Model.Flags {
+		if check := c.checks()[f.Name]; check != nil {
+			if err := check(); err != nil {
+				wrong = append(wrong, named(f, err))
 			}
 		}
 	}
+	c.derive(given)
 	return c, errors.Join(wrong...)
 }
 
-func (c *config) settings() []group {
-	redis := func() bool { return c.redisURL != "" } // set before those that ask
-	return []group{
-		{"Where it listens", []*setting{
-			{"listen", "CHAT_LISTEN", ":8080", "", "address of the page, the API and the WebSocket", address(&c.listen)},
-			{"admin-listen", "CHAT_ADMIN_LISTEN", "127.0.0.1:0", "", `address of /metrics and /debug/pprof, for operators only; "off" for none`, adminAddress(&c.adminListen)},
-			{"name", "CHAT_NAME", hostName(), "host name", "how this server calls itself in welcome", text(&c.name, 1, 64)},
-			{"max-connections", "CHAT_MAX_CONNECTIONS", "20000", "", "WebSocket connections; above it 503 and Retry-After; 0: no limit", number(&c.sessions.MaxConnections, 0, math.MaxInt32)},
-			{"allow-origin", "CHAT_ALLOW_ORIGIN", "", "none", `origins of other pages that may use the chat, comma-separated (https://example.org, https://*.example.org), or "*"`, c.setOrigins},
-			{"ready-tolerance", "CHAT_READY_TOLERANCE", "30s", "", "how long the log may be away before /readyz says 503", duration(&c.readyTolerance, 0, time.Hour)},
-		}},
-		{"The message log", []*setting{
-			{"redis-url", "REDIS_URL", "", "none: the embedded log", "redis://, rediss://, redis+sentinel://host,host/master, redis+cluster://host,host", c.setRedisURL},
-			{"data", "CHAT_DATA", dataFolder(), "chatapp in the user's data folder", "folder of the embedded log", text(&c.data, 1, 4096)},
-			{"keep-messages", "CHAT_KEEP_MESSAGES", "100000", "", "messages the log keeps; 0: no limit", number64(&c.retention.Messages, 0, math.MaxInt64)},
-			{"keep-bytes", "CHAT_KEEP_BYTES", "268435456", "256 MiB", "bytes of messages the log keeps; 0: no limit", number64(&c.retention.Bytes, 0, math.MaxInt64)},
-			{"keep-age", "CHAT_KEEP_AGE", "720h", "30 days", "age of the oldest message the log keeps; 0: no limit", duration(&c.retention.Age, 0, math.MaxInt64)},
-			{"append-timeout", "CHAT_APPEND_TIMEOUT", "5s", "", "after which a post is answered unavailable", duration(&c.appendTimeout, 100*time.Millisecond, time.Minute)},
-			{"redis-partitions", "CHAT_REDIS_PARTITIONS", "0", "1; 16 on Cluster", "partitions of the log, fixed at its first use; 0: the default", number(&c.redisPartitions, 0, chat.MaxPartitions)},
-			{"redis-min-replicas", "CHAT_REDIS_MIN_REPLICAS", "auto", "auto: 0; 1 with Sentinel or Cluster", "replicas that have a message before it is acknowledged", c.setMinReplicas},
-			{"redis-prefix", "CHAT_REDIS_PREFIX", "chat", "", "first part of every key in Redis", text(&c.redisPrefix, 1, 64)},
-		}},
-		{"Sessions", []*setting{
-			{"post-rate", "CHAT_POST_RATE", "20", "", "posts per second of one session; 0: no limit", float(&c.sessions.PostRate, 0, 1e9)},
-			{"post-burst", "CHAT_POST_BURST", "40", "", "posts that may come at once", number(&c.sessions.PostBurst, 1, math.MaxInt32)},
-			{"source-post-rate", "CHAT_SOURCE_POST_RATE", "", "1000; 0 where --post-rate is 0", "HTTP posts per second of one source, an IP address that many people may share; 0: no limit", c.setSourcePostRate},
-			{"source-post-burst", "CHAT_SOURCE_POST_BURST", "2000", "", "of them at once", number(&c.sourcePostBurst, 1, math.MaxInt32)},
-			{"session-queue", "CHAT_SESSION_QUEUE", "524288", "512 KiB", "bytes that may wait for a slow reader before it is closed with 4001", number(&c.sessions.QueueBytes, 1<<14, 1<<30)},
-			{"balance-above", "CHAT_BALANCE_ABOVE", "0", "", "behind a load balancer: times the mean connections of all servers, above which clients are asked to connect again (1.15, say); 0: never", float(&c.sessions.BalanceAbove, 0, 1e6)},
-			{"pace", "CHAT_PACE", "5ms", "", "least time between two deliveries under load; a lone message never waits", duration(&c.sessions.Pace, 0, time.Second)},
-		}},
-		{"Leaving (SIGTERM, SIGINT)", []*setting{
-			{"drain-settle", "CHAT_DRAIN_SETTLE", "", "5s; 0s with the embedded log", "from readyz 503 to the first bye, for load balancers to notice", either(&c.sessions.DrainSettle, redis, 5*time.Second, 0)},
-			{"drain-spread", "CHAT_DRAIN_SPREAD", "", "10s; 0s with the embedded log", "over which clients are sent away", either(&c.sessions.DrainSpread, redis, 10*time.Second, 0)},
-			{"drain-leave", "CHAT_DRAIN_LEAVE", "", "5s; 1s with the embedded log", "from a client's bye to its close", either(&c.sessions.DrainLeave, redis, 5*time.Second, time.Second)},
-		}},
-		{"Logging (standard error; never message texts or addresses)", []*setting{
-			{"log-level", "CHAT_LOG_LEVEL", "info", "", "debug, info, warn or error", oneOf(&c.logLevel, "debug", "info", "warn", "error")},
-			{"log-format", "CHAT_LOG_FORMAT", "text", "", "text or json", oneOf(&c.logFormat, "text", "json")},
-		}},
+// named says of an error which setting it is about.
+func named(f *kong.Flag, err error) error {
+	if len(f.Envs) > 0 {
+		return fmt.Errorf("--%s (%s): %w", f.Name, f.Envs[0], err)
 	}
+	return fmt.Errorf("--%s: %w", f.Name, err)
 }
 
-func printHelp(w io.Writer, groups []group) {
-	fmt.Fprint(w, "chat serves the chat: page, API and WebSocket, over an embedded log or Redis.\n\n"+
-		"Usage: chat [--setting value ...]\nA flag wins over its variable.\n")
-	for _, g := range groups {
-		fmt.Fprintf(w, "\n%s\n", g.title)
-		for _, s := range g.settings {
-			shown := s.shown
-			if shown == "" {
-				shown = s.value
-			}
-			fmt.Fprintf(w, "  --%-20s %-24s %s (default: %s)\n", s.flag, s.env, s.help, shown)
-		}
-	}
-	fmt.Fprint(w, "\n  --version              prints the version\n  --help                 prints this\n")
-}
-
-func text(to *string, shortest, longest int) func(string) error {
-	return func(v string) error {
-		if *to = v; len(v) < shortest || len(v) > longest {
-			return fmt.Errorf("%q is not %d to %d characters long", v, shortest, longest)
-		}
-		return nil
-	}
-}
-
-func oneOf(to *string, allowed ...string) func(string) error {
-	return func(v string) error {
-		for _, a := range allowed {
-			if v == a {
-				*to = v
+// checks is what the type and the bounds of a setting do not say of it.
+func (c *config) checks() map[string]func() error {
+	return map[string]func() error{
+		"listen": func() error { return checkAddress(c.Listening.Listen) },
+		"admin-listen": func() error {
+			if c.Listening.AdminListen == "off" {
 				return nil
 			}
-		}
-		return fmt.Errorf("%q is not one of %s", v, strings.Join(allowed, ", "))
+			if err := checkAddress(c.Listening.AdminListen); err != nil {
+				return fmt.Errorf(`%w, nor "off"`, err)
+			}
+			return nil
+		},
+		"redis-url":          func() error { return checkRedisURL(c.Log.RedisURL) },
+		"redis-min-replicas": c.readMinReplicas,
 	}
 }
 
-func number(to *int, low, high int) func(string) error {
-	return func(v string) error {
-		n, err := strconv.Atoi(v)
-		if err != nil || n < low || n > high {
-			return fmt.Errorf("%q is not a whole number from %d to %d", v, low, high)
-		}
-		*to = n
-		return nil
+// derive sets what follows from other settings, where it is not given.
+func (c *config) derive(given map[string]bool) {
+	c.Sessions.Name = c.Listening.Name
+	c.Sessions.MaxConnections = c.Listening.MaxConnections
+	c.Edge.PublicMetrics = c.Listening.AdminListen == "off"
+	if !given["source-post-rate"] && c.Sessions.PostRate > 0 {
+		c.Edge.PostRate = server.DefaultPostRate
+	}
+	if embedded := c.Log.RedisURL == ""; embedded { // nobody can take over, so nobody need wait
+		setUnless(given["drain-leave"], &c.Sessions.DrainLeave, time.Second)
+	} else {
+		setUnless(given["drain-settle"], &c.Sessions.DrainSettle, 5*time.Second)
+		setUnless(given["drain-spread"], &c.Sessions.DrainSpread, 10*time.Second)
+		setUnless(given["drain-leave"], &c.Sessions.DrainLeave, 5*time.Second)
 	}
 }
 
-func number64(to *int64, low, high int64) func(string) error {
-	return func(v string) error {
-		n, err := strconv.ParseInt(v, 10, 64)
-		if err != nil || n < low || n > high {
-			return fmt.Errorf("%q is not a whole number from %d to %d", v, low, high)
-		}
-		*to = n
-		return nil
-	}
-}
-
-func float(to *float64, low, high float64) func(string) error {
-	return func(v string) error {
-		n, err := strconv.ParseFloat(v, 64)
-		if err != nil || !(n >= low && n <= high) {
-			return fmt.Errorf("%q is not a number from %g to %g", v, low, high)
-		}
-		*to = n
-		return nil
-	}
-}
-
-func duration(to *time.Duration, low, high time.Duration) func(string) error {
-	return func(v string) error {
-		d, err := time.ParseDuration(v)
-		if err != nil || d < low || d > high {
-			return fmt.Errorf("%q is not a duration from %s to %s, such as 500ms, 30s or 2h", v, low, high)
-		}
+func setUnless(given bool, to *time.Duration, d time.Duration) {
+	if !given {
 		*to = d
-		return nil
 	}
 }
 
-// either is a duration whose default depends on another setting.
-func either(to *time.Duration, first func() bool, one, other time.Duration) func(string) error {
-	return func(v string) error {
-		if v != "" {
-			return duration(to, 0, time.Hour)(v)
-		}
-		if *to = other; first() {
-			*to = one
-		}
+// inBounds checks a setting against its tags min and max.
+func inBounds(f *kong.Flag) error {
+	low, high := f.Tag.Get("min"), f.Tag.Get("max")
+	if low == "" && high == "" {
 		return nil
 	}
-}
-
-func address(to *string) func(string) error {
-	return func(v string) error {
-		_, port, err := net.SplitHostPort(v)
-		if n, bad := strconv.Atoi(port); err != nil || bad != nil || n < 0 || n > 65535 {
-			return fmt.Errorf("%q is not an address such as :8080 or 127.0.0.1:8080", v)
+	compare := func(text string, cmp func(bound float64) bool) bool {
+		if text == "" {
+			return true
 		}
-		*to = v
-		return nil
+		bound, err := strconv.ParseFloat(text, 64)
+		if d, bad := time.ParseDuration(text); bad == nil {
+			bound, err = float64(d), nil
+		}
+		return err == nil && cmp(bound)
 	}
-}
-
-func adminAddress(to *string) func(string) error {
-	return func(v string) error {
-		if v == "off" {
-			*to = ""
+	var value float64
+	what := "a number"
+	switch v := f.Target.Interface().(type) {
+	case time.Duration:
+		value, what = float64(v), "a duration"
+	case string:
+		if n := len(v); compare(low, func(b float64) bool { return float64(n) >= b }) && compare(high, func(b float64) bool { return float64(n) <= b }) {
 			return nil
 		}
-		if err := address(to)(v); err != nil {
-			return fmt.Errorf(`%w, nor "off"`, err)
+		return fmt.Errorf("%q is not %s to %s bytes long", v, low, high)
+	default:
+		switch r := reflect.ValueOf(v); {
+		case r.CanInt():
+			value = float64(r.Int())
+		case r.CanFloat():
+			value = r.Float()
 		}
+	}
+	if compare(low, func(b float64) bool { return value >= b }) && compare(high, func(b float64) bool { return value <= b }) {
 		return nil
 	}
-}
-
-func (c *config) setOrigins(v string) (err error) {
-	c.origins, err = server.ParseOrigins(v)
-	return err
-}
-
-// setSourcePostRate is no limit where sessions have none, unless it is given.
-func (c *config) setSourcePostRate(v string) error {
-	if v != "" {
-		return float(&c.sourcePostRate, 0, 1e9)(v)
+	if high == "" {
+		return fmt.Errorf("%v is not %s from %s", f.Target.Interface(), what, low)
 	}
-	if c.sourcePostRate = 1000; c.sessions.PostRate == 0 {
-		c.sourcePostRate = 0
+	return fmt.Errorf("%v is not %s from %s to %s", f.Target.Interface(), what, low, high)
+}
+
+func checkAddress(v string) error {
+	_, port, err := net.SplitHostPort(v)
+	if n, bad := strconv.Atoi(port); err != nil || bad != nil || n < 0 || n > 65535 {
+		return fmt.Errorf("%q is not an address such as :8080 or 127.0.0.1:8080", v)
 	}
 	return nil
 }
 
-// setRedisURL looks at the scheme only: the store knows the rest, and an error
-// must not show a password.
-func (c *config) setRedisURL(v string) error {
+// checkRedisURL looks at the scheme only: the store knows the rest. The URL is
+// not shown, since it may hold a password.
+func checkRedisURL(v string) error {
 	if v == "" {
 		return nil
 	}
 	scheme, _, found := strings.Cut(v, "://")
-	switch {
-	case !found:
+	if !found {
 		return errors.New("not a URL such as redis://host:6379/0")
-	case scheme == "redis", scheme == "rediss", strings.HasPrefix(scheme, "redis+"), strings.HasPrefix(scheme, "rediss+"):
-		c.redisURL = v
-		return nil
 	}
-	return fmt.Errorf("scheme %q is not redis, rediss, redis+sentinel or redis+cluster", scheme)
+	base, _, _ := strings.Cut(scheme, "+")
+	if !slices.Contains([]string{"redis", "rediss"}, base) {
+		return errors.New("the scheme is not redis, rediss, redis+sentinel or redis+cluster")
+	}
+	return nil
 }
 
-func (c *config) setMinReplicas(v string) error {
-	switch {
-	case v == "auto":
-		c.redisMinReplicas = 0
-		return nil
-	case v == "0":
-		c.redisMinReplicas = redisstore.NoReplicas
+// readMinReplicas reads RedisMinReplicas.
+func (c *config) readMinReplicas() error {
+	if c.Log.RedisMinReplicas == "auto" {
 		return nil
 	}
-	return number(&c.redisMinReplicas, 1, 16)(v)
+	n, err := strconv.Atoi(c.Log.RedisMinReplicas)
+	if err != nil || n < 0 || n > 16 {
+		return fmt.Errorf("%q is neither auto nor a number from 0 to 16", c.Log.RedisMinReplicas)
+	}
+	if c.minReplicas = n; n == 0 {
+		c.minReplicas = redisstore.NoReplicas
+	}
+	return nil
 }
 
 func hostName() string {
@@ -309,8 +264,8 @@ func hostName() string {
 }
 
 // dataFolder is chatapp in the place where this system keeps users' data.
-func dataFolder() string {
-	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
+func dataFolder(env func(string) string) string {
+	if dir := env("XDG_DATA_HOME"); dir != "" {
 		return filepath.Join(dir, "chatapp")
 	}
 	home, err := os.UserHomeDir()
@@ -321,7 +276,7 @@ func dataFolder() string {
 	case "darwin":
 		return filepath.Join(home, "Library", "Application Support", "chatapp")
 	case "windows":
-		if dir := os.Getenv("LocalAppData"); dir != "" {
+		if dir := env("LocalAppData"); dir != "" {
 			return filepath.Join(dir, "chatapp")
 		}
 	}

@@ -40,6 +40,7 @@ var allowed = map[string][]string{
 var owners = map[string]string{
 	"github.com/gorilla/websocket": "internal/live",
 	"github.com/redis/go-redis/v9": "internal/redisstore internal/redisnode internal/redistest",
+	"github.com/alecthomas/kong":   "cmd/chat",
 	"go.etcd.io/bbolt":             "internal/localstore",
 }
 

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -43,12 +42,12 @@ func main() {
 	}
 	c, err := parse(os.Args[1:], os.Getenv, os.Stdout)
 	switch {
-	case errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errHelp):
 		return
 	case err != nil:
 		fmt.Fprintf(os.Stderr, "chat: %v\n", err)
 		os.Exit(exitSetting)
-	case c.version:
+	case c.Version:
 		fmt.Println("chat", versionText())
 		return
 	}
@@ -71,11 +70,11 @@ func versionText() string {
 	return version
 }
 
-func newLogger(c config, w io.Writer) *slog.Logger {
+func newLogger(c *config, w io.Writer) *slog.Logger {
 	var level slog.Level
-	_ = level.UnmarshalText([]byte(c.logLevel)) // parse has checked it
+	_ = level.UnmarshalText([]byte(c.Logging.LogLevel)) // parse has checked it
 	options := &slog.HandlerOptions{Level: level}
-	if c.logFormat == "json" {
+	if c.Logging.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}
 	return slog.New(slog.NewTextHandler(w, options))
@@ -89,10 +88,10 @@ const shutdownWait = 5 * time.Second
 
 // run serves until ctx ends, then drains. It writes one line to out when it
 // listens.
-func run(ctx context.Context, c config, out io.Writer, logger *slog.Logger) (err error) {
+func run(ctx context.Context, c *config, out io.Writer, logger *slog.Logger) (err error) {
 	// Listen first: what comes after may take its time, but a taken port is
 	// said at once.
-	listener, err := net.Listen("tcp", c.listen)
+	listener, err := net.Listen("tcp", c.Listening.Listen)
 	if err != nil {
 		return fmt.Errorf("--listen: %w (%w)", err, errSetting)
 	}
@@ -106,7 +105,7 @@ func run(ctx context.Context, c config, out io.Writer, logger *slog.Logger) (err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	service := chat.NewService(measured.NewLog(store, registry), chat.Options{
-		AppendTimeout: c.appendTimeout, SteppedOver: measured.NewUnknown(registry, logger).SteppedOver,
+		AppendTimeout: c.Log.AppendTimeout, SteppedOver: measured.NewUnknown(registry, logger).SteppedOver,
 	})
 	service.Start()
 	defer func() {
@@ -115,14 +114,10 @@ func run(ctx context.Context, c config, out io.Writer, logger *slog.Logger) (err
 		err = errors.Join(err, service.Close(bounded))
 	}()
 	metrics := live.NewMetrics(registry)
-	c.sessions.Name = c.name
-	sessions := live.New(c.sessions, service, store, metrics, logger)
+	sessions := live.New(c.Sessions, service, store, metrics, logger)
 	sessions.Start()
 	defer sessions.Close()
-	edge, err := server.New(server.Config{
-		PostRate: c.sourcePostRate, PostBurst: c.sourcePostBurst,
-		Origins: c.origins, ReadyTolerance: c.readyTolerance, PublicMetrics: c.adminListen == "",
-	}, service, sessions, metrics, registry, web.Dist(), api.Documents, logger)
+	edge, err := server.New(c.Edge, service, sessions, metrics, registry, web.Dist(), api.Documents, logger)
 	if err != nil {
 		return err
 	}
@@ -138,12 +133,12 @@ func run(ctx context.Context, c config, out io.Writer, logger *slog.Logger) (err
 		})
 	}
 	adminAt := "off"
-	if c.adminListen != "" {
-		l, err := net.Listen("tcp", c.adminListen)
+	if c.Listening.AdminListen != "off" {
+		l, err := net.Listen("tcp", c.Listening.AdminListen)
 		if err != nil {
 			return fmt.Errorf("--admin-listen: %w (%w)", err, errSetting)
 		}
-		admin := server.Admin(registry, sessions, c.readyTolerance)
+		admin := server.Admin(registry, sessions, c.Edge.ReadyTolerance)
 		serve(admin, l)
 		defer admin.Close() // operators' requests are cut off, nothing is lost
 		adminAt = l.Addr().String()
@@ -178,18 +173,18 @@ type store interface {
 }
 
 // openStore opens the store that the settings name, and says which it is.
-func openStore(c config, logger *slog.Logger) (store, string, error) {
-	if c.redisURL == "" {
-		store, err := localstore.Open(localstore.Options{Dir: c.data, Retention: c.retention, Logger: logger.With("component", "localstore")})
+func openStore(c *config, logger *slog.Logger) (store, string, error) {
+	if c.Log.RedisURL == "" {
+		store, err := localstore.Open(localstore.Options{Dir: c.Log.Data, Retention: c.Keep, Logger: logger.With("component", "localstore")})
 		if err != nil {
 			return nil, "", fmt.Errorf("--data: %w (%w)", err, errSetting)
 		}
-		return store, "embedded in " + c.data, nil
+		return store, "embedded in " + c.Log.Data, nil
 	}
 	redisstore.LogClient(logger)
 	store, err := redisstore.Open(redisstore.Options{
-		URL: c.redisURL, Partitions: c.redisPartitions, MinReplicas: c.redisMinReplicas, KeyPrefix: c.redisPrefix,
-		Retention: c.retention, Logger: logger,
+		URL: c.Log.RedisURL, Partitions: c.Log.RedisPartitions, MinReplicas: c.minReplicas, KeyPrefix: c.Log.RedisPrefix,
+		Retention: c.Keep, Logger: logger,
 	})
 	if err != nil {
 		return nil, "", fmt.Errorf("--redis-url: %w (%w)", err, errSetting)

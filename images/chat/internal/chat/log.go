@@ -124,11 +124,12 @@ type TopicInfo struct {
 
 // Retention says how much of the past the log keeps. Whichever limit is
 // reached first removes the oldest messages, some time later and in lumps of
-// at most RetentionStep messages a partition. Zero means no limit.
+// at most RetentionStep messages a partition. Zero means no limit. The tags
+// make it a group of settings of the command.
 type Retention struct {
-	Messages int64         // over all partitions
-	Bytes    int64         // of the fields of messages, over all partitions
-	Age      time.Duration // by the log's clock
+	Messages int64         `name:"keep-messages" default:"100000" env:"CHAT_KEEP_MESSAGES" min:"0" help:"messages the log keeps; 0: no limit"`       // over all partitions
+	Bytes    int64         `name:"keep-bytes" default:"268435456" env:"CHAT_KEEP_BYTES" min:"0" help:"bytes of messages the log keeps; 0: no limit"` // of the fields of messages, over all partitions
+	Age      time.Duration `name:"keep-age" default:"720h" env:"CHAT_KEEP_AGE" min:"0s" help:"age of the oldest message the log keeps; 0: no limit"` // by the log's clock
 }
 
 // RetentionStep is how many messages of a partition may outlive a limit: the

@@ -22,20 +22,21 @@ import (
 	"chatapp/chat/internal/wire"
 )
 
-// Config of Sessions.
+// Config of Sessions. The tags make it a group of settings of the command.
 type Config struct {
-	Name           string        // of this server, in welcome
-	Pace           time.Duration // least time between two deliveries under load
-	QueueBytes     int           // that may wait for one slow reader
-	PostRate       float64       // posts per second of one session; 0: no limit
-	PostBurst      int
-	MaxConnections int // 0: no limit
+	Name           string `kong:"-"` // of this server, in welcome
+	MaxConnections int    `kong:"-"` // 0: no limit
 
-	BalanceAbove float64 // times the mean of all servers, above which clients are moved away; 0: never
+	PostRate   float64       `name:"post-rate" default:"20" env:"CHAT_POST_RATE" min:"0" max:"1e9" help:"posts per second of one session; 0: no limit"`
+	PostBurst  int           `name:"post-burst" default:"40" env:"CHAT_POST_BURST" min:"1" help:"posts that may come at once"`
+	QueueBytes int           `name:"session-queue" default:"524288" env:"CHAT_SESSION_QUEUE" min:"16384" max:"1073741824" help:"bytes that may wait for a slow reader before it is closed with 4001"`
+	Pace       time.Duration `name:"pace" default:"5ms" env:"CHAT_PACE" min:"0s" max:"1s" help:"least time between two deliveries under load; a lone message never waits"`
 
-	DrainSettle time.Duration // from readyz 503 to the first bye
-	DrainSpread time.Duration // over which the byes are spread
-	DrainLeave  time.Duration // from a client's bye to its close
+	BalanceAbove float64 `name:"balance-above" default:"0" env:"CHAT_BALANCE_ABOVE" min:"0" max:"1e6" help:"behind a load balancer: times the mean connections of all servers, above which clients are asked to connect again (1.15, say); 0: never"`
+
+	DrainSettle time.Duration `name:"drain-settle" env:"CHAT_DRAIN_SETTLE" group:"Leaving (SIGTERM, SIGINT)" min:"0s" max:"1h" help:"from readyz 503 to the first bye, for load balancers to notice; if not given 5s, with the embedded log 0s"`
+	DrainSpread time.Duration `name:"drain-spread" env:"CHAT_DRAIN_SPREAD" group:"Leaving (SIGTERM, SIGINT)" min:"0s" max:"1h" help:"over which clients are sent away; if not given 10s, with the embedded log 0s"`
+	DrainLeave  time.Duration `name:"drain-leave" env:"CHAT_DRAIN_LEAVE" group:"Leaving (SIGTERM, SIGINT)" min:"0s" max:"1h" help:"from a client's bye to its close; if not given 5s, with the embedded log 1s"`
 }
 
 // Sessions accepts and serves WebSocket connections. Its methods are safe for

@@ -27,6 +27,12 @@ type pattern struct {
 	suffix string // ".example.org", ".example.org:8443"
 }
 
+// UnmarshalText is ParseOrigins, for settings.
+func (o *Origins) UnmarshalText(list []byte) (err error) {
+	*o, err = ParseOrigins(string(list))
+	return err
+}
+
 // ParseOrigins reads origins such as https://example.org, https://*.example.org
 // (every host under it, not itself) and "*" (any), separated by commas. What
 // could never match a browser's Origin header is an error.

@@ -25,14 +25,18 @@ import (
 	"chatapp/chat/internal/live"
 )
 
-// Config of the HTTP edge.
+// Config of the HTTP edge. The tags make it a group of settings of the command.
 type Config struct {
-	PostRate       float64       // HTTP posts per second of one source; 0: no limit
-	PostBurst      int           // of them at once
-	Origins        Origins       // pages that may use the chat from a browser, beside our own
-	ReadyTolerance time.Duration // how long the log may be away before readyz says so
-	PublicMetrics  bool          // /metrics is served here, because there is no admin address
+	Origins        Origins       `name:"allow-origin" env:"CHAT_ALLOW_ORIGIN" help:"origins of other pages that may use the chat from a browser, comma-separated (https://example.org, https://*.example.org), or '*' for any"`
+	PostRate       float64       `name:"source-post-rate" env:"CHAT_SOURCE_POST_RATE" min:"0" max:"1e9" help:"HTTP posts per second from one source, an IP address that many people may share; 0: no limit; if not given 1000, or no limit where --post-rate is 0"`
+	PostBurst      int           `name:"source-post-burst" default:"2000" env:"CHAT_SOURCE_POST_BURST" min:"1" help:"of them at once"`
+	ReadyTolerance time.Duration `name:"ready-tolerance" default:"30s" env:"CHAT_READY_TOLERANCE" min:"0s" max:"1h" help:"how long the log may be away before /readyz says 503"`
+	PublicMetrics  bool          `kong:"-"` // /metrics is served here, because there is no admin address
 }
+
+// DefaultPostRate is the PostRate for people: far above what one does, since
+// many may share a source.
+const DefaultPostRate = 1000
 
 // Server answers HTTP.
 type Server struct {

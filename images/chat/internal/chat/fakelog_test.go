@@ -21,6 +21,7 @@ type fakeLog struct {
 	events  [][]Event
 	batches [][]Event
 	keys    map[KeyDigest]ID
+	floor   Pos   // of every partition; Before does not mind it
 	err     error // of the calls that read
 }
 
@@ -68,6 +69,31 @@ func (s *fakeLog) Before(_ context.Context, part int, topic string, before Pos, 
 		}
 	}
 	return found[len(found)-min(len(found), max):], nil
+}
+
+func (s *fakeLog) Read(_ context.Context, part int, after Pos, max int, _ time.Duration) (Batch, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return Batch{}, s.err
+	}
+	b := Batch{After: after, Through: after}
+	for _, e := range s.events[part] {
+		if e.ID.Pos.Compare(after) > 0 && e.ID.Pos.Compare(s.floor) > 0 && len(b.Events) < max {
+			b.Events, b.Through = append(b.Events, e), e.ID.Pos
+		}
+	}
+	return b, nil
+}
+
+func (s *fakeLog) State(_ context.Context, part int) (State, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	state := State{Epoch: 1, Floor: s.floor}
+	if n := len(s.events[part]); n > 0 {
+		state.Head = s.events[part][n-1].ID.Pos
+	}
+	return state, s.err
 }
 
 func (s *fakeLog) Topics(_ context.Context, part int) ([]TopicInfo, error) {

@@ -183,14 +183,17 @@ func (s *Service) before(ctx context.Context, sight Sight, part int, topic strin
 		if err != nil {
 			return nil, err
 		}
+		last := len(events) < asked
+		if !last {
+			bound = events[0].ID.Pos // before what follows moves them
+		}
 		for _, e := range s.spoken(events) {
 			if sight.Sees(e.Draft.Topic) {
 				all = append(all, e.Message())
 			}
 		}
-		if len(events) < asked || len(all) == limit {
+		if last || len(all) == limit {
 			return all, nil
 		}
-		bound = events[0].ID.Pos
 	}
 }

@@ -81,7 +81,8 @@ func (h *Hub) Publish(part int, batch chat.Batch) {
 // Attach makes a subscriber of what comes after pos: what the window has of it
 // is answered at once, and everything later is delivered. It refuses, and
 // changes nothing, if the log is another by now, if the window does not reach
-// back to pos, or if more than MaxAttach messages would have to be answered.
+// back to pos, or if more than MaxAttach messages or MaxAttachBytes of JSON
+// would have to be answered.
 func (h *Hub) Attach(to Subscriber, interest Interest, epoch uint64, pos []chat.Pos) (*Subscription, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -89,7 +90,11 @@ func (h *Hub) Attach(to Subscriber, interest Interest, epoch uint64, pos []chat.
 		return nil, false
 	}
 	missed := after(h.window.items, interest, pos)
-	if len(missed) > MaxAttach {
+	size := 0
+	for _, it := range missed {
+		size += len(it.JSON)
+	}
+	if len(missed) > MaxAttach || size > MaxAttachBytes {
 		return nil, false
 	}
 	s := &Subscription{to: to, interest: interest, named: interest.named()}
@@ -100,8 +105,11 @@ func (h *Hub) Attach(to Subscriber, interest Interest, epoch uint64, pos []chat.
 	return s, true
 }
 
-// MaxAttach is how many messages one Attach may answer.
-const MaxAttach = 100
+// What one Attach may answer.
+const (
+	MaxAttach      = 100
+	MaxAttachBytes = 256 << 10
+)
 
 // list is where a subscription is kept.
 func (h *Hub) list(s *Subscription) *[]*Subscription {

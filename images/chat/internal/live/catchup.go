@@ -22,8 +22,13 @@ type catchUp struct {
 	recovered, more bool // in the welcome
 }
 
-// pageMessages is how many messages one step of catching up sends at the most.
-const pageMessages = 256
+// One step of catching up sends a page: it ends at pageMessages, or with the
+// message that reaches pageBytes of JSON. A client that takes a page within
+// writeWait is slow, not gone.
+const (
+	pageMessages = 256
+	pageBytes    = 64 << 10
+)
 
 // Why a session cannot catch up. It is closed, and the client resumes.
 var (
@@ -42,33 +47,73 @@ func (c *catchUp) run(ctx context.Context) error {
 		if now.Epoch != c.epoch {
 			return errOtherLog
 		}
-		var page []feed.Item
-		if now.Covers(c.pos) {
-			page = now.After(c.interest, c.pos)
-			if len(page) <= feed.MaxAttach {
-				// What was there a moment ago; the hub adds what came since.
-				c.send(page, now.Cursor())
-				c.pos = now.Head
-				var attached bool
-				if c.subscription, attached = hub.Attach(&c.out, c.interest, c.epoch, c.pos); attached {
-					return nil
-				}
-				continue
+		if !now.Covers(c.pos) {
+			items, through, err := c.read(ctx, now)
+			if err == nil {
+				err = c.sendAll(ctx, items, through)
 			}
-			page = page[:min(len(page), pageMessages)]
-			c.advance(page)
-		} else {
-			var err error
-			if page, err = c.read(ctx, now); err != nil {
+			if err != nil {
 				return err
 			}
+			continue
 		}
-		c.send(page, chat.Cursor{Epoch: c.epoch, Pos: c.pos}.String())
-		if err := c.taken(ctx); err != nil {
-			return err
+		items := now.After(c.interest, c.pos)
+		if n := onePage(items); n < len(items) {
+			if err := c.sendPage(ctx, items[:n]); err != nil {
+				return err
+			}
+			continue
+		}
+		// What was there a moment ago; the hub adds what came since.
+		c.send(items, now.Cursor())
+		c.pos = now.Head
+		var attached bool
+		if c.subscription, attached = hub.Attach(&c.out, c.interest, c.epoch, c.pos); attached {
+			return nil
 		}
 	}
 }
+
+// onePage is how many of the first items make a page.
+func onePage(items []feed.Item) int {
+	size := 0
+	for i, it := range items {
+		if i == pageMessages || size >= pageBytes {
+			return i
+		}
+		size += len(it.JSON)
+	}
+	return len(items)
+}
+
+// sendAll sends items, which are everything up to through.
+func (c *catchUp) sendAll(ctx context.Context, items []feed.Item, through []chat.Pos) error {
+	for {
+		n := onePage(items)
+		if n == len(items) {
+			c.pos = through
+			c.send(items, c.cursor())
+			return c.taken(ctx)
+		}
+		if err := c.sendPage(ctx, items[:n]); err != nil {
+			return err
+		}
+		items = items[n:]
+	}
+}
+
+// sendPage sends items that are not yet everything up to some position. Each
+// partition's items are in order, so each has its own end.
+func (c *catchUp) sendPage(ctx context.Context, items []feed.Item) error {
+	c.pos = slices.Clone(c.pos)
+	for _, it := range items {
+		c.pos[it.ID.Part] = it.ID.Pos
+	}
+	c.send(items, c.cursor())
+	return c.taken(ctx)
+}
+
+func (c *catchUp) cursor() string { return chat.Cursor{Epoch: c.epoch, Pos: c.pos}.String() }
 
 // send sends what the session catches up with: first the welcome, then
 // messages frames.
@@ -86,37 +131,28 @@ func (c *catchUp) send(items []feed.Item, cursor string) {
 	}
 }
 
-// advance moves pos to the end of a page from the window. With several
-// partitions the page is cut by arrival, so each partition has its own end.
-func (c *catchUp) advance(page []feed.Item) {
-	c.pos = slices.Clone(c.pos)
-	for _, it := range page {
-		c.pos[it.ID.Part] = it.ID.Pos
-	}
-}
-
 // read reads on from the log in every partition in which the window does not
-// reach back to c.pos.
-func (c *catchUp) read(ctx context.Context, now feed.Snapshot) (page []feed.Item, err error) {
+// reach back to c.pos. The items are everything up to through.
+func (c *catchUp) read(ctx context.Context, now feed.Snapshot) (items []feed.Item, through []chat.Pos, err error) {
 	ctx, cancel := context.WithTimeout(ctx, historyWait)
 	defer cancel()
-	c.pos = slices.Clone(c.pos)
+	through = slices.Clone(c.pos)
 	for part, from := range c.pos {
 		if from.Compare(now.Start[part]) >= 0 {
 			continue
 		}
-		found, through, err := c.service.Since(ctx, c.principal, c.interest.Topics, part, from, pageMessages)
+		found, end, err := c.service.Since(ctx, c.principal, c.interest.Topics, part, from, pageMessages)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if through == from { // nothing is left before the window
-			through = now.Start[part]
+		if end == from { // nothing is left before the window
+			end = now.Start[part]
 		}
-		c.pos[part] = through
-		page = append(page, feed.Encode(found)...)
+		through[part] = end
+		items = append(items, feed.Encode(found)...)
 	}
-	feed.Sort(page)
-	return page, nil
+	feed.Sort(items)
+	return items, through, nil
 }
 
 // taken waits until the client has taken what was sent so far.

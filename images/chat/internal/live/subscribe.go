@@ -37,6 +37,7 @@ func (s *session) subscribe(ctx context.Context, topics chat.TopicSet, cursor st
 		s.end(wire.CloseGoingAway)
 		return errEnded
 	}
+	s.alive() // the client could not be heard meanwhile
 	s.presence.Inform(s.place)
 	return nil
 }
@@ -125,9 +126,22 @@ func (s *session) beginLatest(ctx context.Context, hub feed.Snapshot, most int) 
 		older = err != nil // the log is away: the page may ask for them later
 		found = append(feed.Encode(page.Messages), found...)
 	}
-	c := &catchUp{session: s, epoch: hub.Epoch, pos: hub.Head, more: len(found) > most || older}
-	c.send(found[max(0, len(found)-most):], hub.Cursor())
+	page := lastPage(found[max(0, len(found)-most):])
+	c := &catchUp{session: s, epoch: hub.Epoch, pos: hub.Head, more: len(found) > len(page) || older}
+	c.send(page, hub.Cursor())
 	return c, nil
+}
+
+// lastPage gives as many of the last items as make one page.
+func lastPage(items []feed.Item) []feed.Item {
+	size := 0
+	for i := len(items) - 1; i >= 0; i-- {
+		if size >= pageBytes {
+			return items[i+1:]
+		}
+		size += len(items[i].JSON)
+	}
+	return items
 }
 
 func nextOf(pos []chat.Pos) []chat.Pos {

@@ -88,7 +88,7 @@ func (s *Store) try(ctx context.Context, at nodes, away *outage, key string, op 
 		if away.age(start) > s.patience() {
 			limit = tryTimeoutAway
 		}
-		err := s.tryOnce(ctx, limit, at, key, op)
+		err := withoutHosts(s.tryOnce(ctx, limit, at, key, op))
 		if err == nil || !passing(err) {
 			if d := away.works(); d > 0 { // it answers, if only to refuse
 				s.log.Info("redis answers again", "key", key, "after", d.Round(time.Millisecond))

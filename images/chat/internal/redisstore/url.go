@@ -1,18 +1,11 @@
 package redisstore
 
 import (
-	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
-
-	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // form is how Redis is set up.
@@ -36,14 +29,17 @@ type target struct {
 	tls            bool
 }
 
-// errURL says what is wrong with a URL without repeating it: it may hold a
-// password.
-func errURL(format string, args ...any) error {
+// errURL says what is wrong with a URL and repeats nothing of it: a password
+// may stand anywhere in one that is malformed.
+func errURL(what string) error {
 	return fmt.Errorf("redis url: %s; write redis://[user:password@]host:port/db, "+
 		"redis+sentinel://[user:password@]host:port,host:port/MASTER/db or redis+cluster://[user:password@]host:port,host:port "+
-		"(rediss for TLS)", fmt.Sprintf(format, args...))
+		"(rediss for TLS); percent-encode what is not a letter or a digit in user and password", what)
 }
 
+// parseURL reads the three forms of the package comment. It stands in place of
+// redis.ParseURL and the like, which have no form for Sentinel of their own,
+// take the options of the client for ours, and repeat the URL in errors.
 func parseURL(raw string) (target, error) {
 	scheme, rest, ok := strings.Cut(raw, "://")
 	if !ok {
@@ -60,15 +56,18 @@ func parseURL(raw string) (target, error) {
 	default:
 		return target{}, errURL("the scheme is not one of redis, redis+sentinel, redis+cluster, rediss, rediss+sentinel, rediss+cluster")
 	}
-	// net/url does not know lists of hosts: it sees to all but them.
+	// net/url reads everything but lists of hosts.
 	authority, path := rest, ""
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		authority, path = rest[:i], rest[i:]
 	}
+	if !strings.Contains(authority, "@") && strings.Contains(path, "@") {
+		return target{}, errURL("there is an @, but after the first /, ? or #")
+	}
 	hosts := authority[strings.LastIndexByte(authority, '@')+1:]
 	u, err := url.Parse("redis://" + strings.TrimSuffix(authority, hosts) + "host" + path)
 	if err != nil {
-		return target{}, errURL("the user, password, path or query is malformed (percent-encode special characters)")
+		return target{}, errURL("the user, password, path or query is malformed")
 	}
 	t.user = u.User.Username()
 	t.password, _ = u.User.Password()
@@ -102,14 +101,18 @@ func parseURL(raw string) (target, error) {
 	if t.form == formCluster && t.db != 0 {
 		return target{}, errURL("a cluster has no database but 0")
 	}
-	for name, values := range u.Query() {
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return target{}, errURL("the query is malformed")
+	}
+	for name, values := range query {
 		switch {
 		case t.form == formSentinel && name == "sentinel_user":
 			t.sentinelUser = values[0]
 		case t.form == formSentinel && name == "sentinel_password":
 			t.sentinelPass = values[0]
 		default:
-			return target{}, errURL("?%s= is not known; the Sentinel form has sentinel_user and sentinel_password", name)
+			return target{}, errURL("there is a parameter that is not known; the Sentinel form has sentinel_user and sentinel_password")
 		}
 	}
 	return t, nil
@@ -123,112 +126,10 @@ func address(s, defaultPort string) (string, error) {
 	} else if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
 		host = s[1 : len(s)-1]
 	} else if strings.Contains(s, ":") {
-		return "", errURL("%q is not a host and port", s)
+		return "", errURL("there is what is not a host and port")
 	}
-	if n, err := strconv.Atoi(port); host == "" || err != nil || n < 1 || n > 65535 {
-		return "", errURL("%q is not a host and port", s)
+	if n, err := strconv.Atoi(port); host == "" || strings.ContainsAny(host, "[]") || err != nil || n < 1 || n > 65535 {
+		return "", errURL("there is what is not a host and port")
 	}
 	return net.JoinHostPort(host, port), nil
 }
-
-const (
-	// dialTimeout: within a data centre a connection takes a millisecond; what
-	// takes longer than this is away.
-	dialTimeout = time.Second
-	// answerTimeout is for commands without a deadline of their own.
-	answerTimeout = 3 * time.Second
-	// commandPool bounds the connections, to each node, for what is answered
-	// at once: one for each append under way, the rest for history.
-	commandPool = 32
-	// tailPool is what is added to two tails a partition.
-	tailPool = 16
-	// idleTime closes connections that a burst has left.
-	idleTime = 5 * time.Minute
-)
-
-// nodes finds the Redis that holds a key.
-type nodes interface {
-	node(ctx context.Context, key string) (*redis.Client, error)
-	// suspect says that an operation failed: the key may have moved.
-	suspect(ctx context.Context)
-	close() error
-}
-
-// connect makes a client without connecting yet. readTimeout 0 is the default.
-//
-// go-redis does not try again by itself: Store.try does, and knows why. RESP2
-// keeps all answers plain arrays.
-func (t target) connect(pool int, readTimeout time.Duration) nodes {
-	if readTimeout == 0 {
-		readTimeout = answerTimeout
-	}
-	var tlsConfig *tls.Config
-	if t.tls {
-		tlsConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-	}
-	quiet := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	switch t.form {
-	case formCluster:
-		return clusterNodes{redis.NewClusterClient(&redis.ClusterOptions{
-			Addrs: t.addrs, Username: t.user, Password: t.password, TLSConfig: tlsConfig,
-			Protocol: 2, MaxRetries: -1, MaxRedirects: 1, ContextTimeoutEnabled: true,
-			DialTimeout: dialTimeout, DialerRetries: 1, ReadTimeout: readTimeout, WriteTimeout: answerTimeout,
-			PoolSize: pool, PipelinePoolSize: -1, ConnMaxIdleTime: idleTime,
-			DisableIdentity: true, MaintNotificationsConfig: quiet,
-		})}
-	case formSentinel:
-		return oneNode{redis.NewFailoverClient(&redis.FailoverOptions{
-			MasterName: t.master, SentinelAddrs: t.addrs, SentinelUsername: t.sentinelUser, SentinelPassword: t.sentinelPass,
-			Username: t.user, Password: t.password, DB: t.db, TLSConfig: tlsConfig,
-			Protocol: 2, MaxRetries: -1, ContextTimeoutEnabled: true,
-			DialTimeout: dialTimeout, DialerRetries: 1, ReadTimeout: readTimeout, WriteTimeout: answerTimeout,
-			PoolSize: pool, PipelinePoolSize: -1, ConnMaxIdleTime: idleTime,
-			DisableIdentity: true,
-		})}
-	default:
-		return oneNode{redis.NewClient(&redis.Options{
-			Addr: t.addrs[0], Username: t.user, Password: t.password, DB: t.db, TLSConfig: tlsConfig,
-			Protocol: 2, MaxRetries: -1, ContextTimeoutEnabled: true,
-			DialTimeout: dialTimeout, DialerRetries: 1, ReadTimeout: readTimeout, WriteTimeout: answerTimeout,
-			PoolSize: pool, PipelinePoolSize: -1, ConnMaxIdleTime: idleTime,
-			DisableIdentity: true, MaintNotificationsConfig: quiet,
-		})}
-	}
-}
-
-// one makes a client of one Redis by its address, for a question or two.
-func (t target) one(addr string) *redis.Client {
-	o := &redis.Options{
-		Addr: addr, Username: t.user, Password: t.password, Protocol: 2, MaxRetries: -1, ContextTimeoutEnabled: true,
-		DialTimeout: dialTimeout, DialerRetries: 1, PoolSize: 1, DisableIdentity: true,
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	}
-	if t.tls {
-		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-	}
-	return redis.NewClient(o)
-}
-
-// oneNode is one Redis, or whichever Sentinel says is the master.
-type oneNode struct{ c *redis.Client }
-
-func (n oneNode) node(context.Context, string) (*redis.Client, error) { return n.c, nil }
-func (n oneNode) suspect(context.Context)                             {}
-func (n oneNode) close() error                                        { return n.c.Close() }
-
-// clusterNodes asks the master of the key's slot directly, not through the
-// cluster client: WAIT has no key and must go the same way as the append.
-type clusterNodes struct{ c *redis.ClusterClient }
-
-var errNoMaster = errors.New("the cluster has no master for this partition")
-
-func (n clusterNodes) node(ctx context.Context, key string) (*redis.Client, error) {
-	c, err := n.c.MasterForKey(ctx, key)
-	if err == nil && c == nil {
-		err = errNoMaster
-	}
-	return c, err
-}
-
-func (n clusterNodes) suspect(ctx context.Context) { n.c.ReloadState(ctx) }
-func (n clusterNodes) close() error                { return n.c.Close() }

@@ -267,7 +267,9 @@ def main(command: Callable[[], int]) -> int:
         """TERM is like Ctrl-C: end in order, keep what there is."""
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupt)
+    # INT too: a shell starts what it puts into the background with INT ignored.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, interrupt)
     try:
         return command()
     except (LabError, ValueError) as error:

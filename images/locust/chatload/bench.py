@@ -7,6 +7,7 @@ from typing import Protocol
 
 from chatload.ledger import Ledger
 from chatload.options import Options
+from chatload.wire import Decoder
 
 
 class Bench(Protocol):
@@ -14,6 +15,8 @@ class Bench(Protocol):
 
     ledger: Ledger
     options: Options
+    #: Shared by all sockets, so that each different frame is decoded once.
+    decode: Decoder
 
     @property
     def draining(self) -> bool:

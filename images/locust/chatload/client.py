@@ -251,7 +251,7 @@ class ChatClient:
                 opcode, data = made.recv_data()
                 if opcode == websocket.ABNF.OPCODE_CLOSE:
                     return self._closed(close_code(data))
-                frame = wire.decode(data)
+                frame = self.bench.decode(data)
             except wire.WireError as error:
                 self.bench.failure("frame", f"bad frame: {error}")
                 continue

@@ -15,6 +15,7 @@ import gevent
 from chatload.books import pack_books
 from chatload.canon import Canon, unpack_canons
 from chatload.pages import PageError, fetcher, read_back
+from chatload.text import broken
 
 if TYPE_CHECKING:
     from chatload.worker import Worker
@@ -62,8 +63,12 @@ def look_up(worker: Worker, topics: list[str]) -> dict[str, Any]:
 
     for topic in topics:
         try:
-            found = worker.ledger.history(read_back(fetch, topic, progress))
-            histories[topic] = found.packed()
+            messages = read_back(fetch, topic, progress)
+            for one in messages:
+                wrong = broken(one.topic, one.name, one.email, one.content)
+                if wrong:
+                    worker.failure("history", f"kept: {wrong}")
+            histories[topic] = worker.ledger.history(messages).packed()
         except PageError as error:
             worker.failure("history", str(error))
             log.warning("a topic could not be read back: %s", error)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
+from chatload.text import WHITE_SPACE, fold, invisible
+
 MAX_LENGTH = 512  # code points
 MAX_TERMS = 32
 MAX_DEPTH = 8  # parentheses open
@@ -34,16 +36,7 @@ _EXPECT = {
     "empty": "a filter between ( and )",
 }
 
-_WHITE_SPACE = frozenset(
-    "\t\n\v\f\r \u0085\u00a0\u1680\u2028\u2029\u202f\u205f\u3000"
-    "\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
-)
-# Characters that do not show and are in none of White_Space, Cc, Cf, Zl and Zp.
-_UNSEEN = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0"
-    "\ufff0-\ufff8\U000e0000-\U000e0fff]"
-)
-_ENDS_WORD = _WHITE_SPACE | frozenset('"()')
+_ENDS_WORD = WHITE_SPACE | frozenset('"()')
 _FIELDS = frozenset({"from", "topic", "before", "after", "during", "is"})
 _UNITS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _LONG_AGO = 1 << 61  # ms: before every message
@@ -96,34 +89,13 @@ def parse(text: str) -> Matcher | None:
     """Read a filter; a blank one is none. Raises FilterError."""
     if len(text) > MAX_LENGTH:
         raise FilterError(MAX_LENGTH + 1, "shorter")
-    if "\0" not in text and all(_invisible(c) for c in text):
+    if "\0" not in text and all(invisible(c) for c in text):
         return None
     parser = _Parser(text)
     match = parser.filter(0)
     if parser.pos < len(text):
         raise FilterError(parser.pos + 1, "opening")
     return lambda message, reader: not message.deleted and match(message, reader)
-
-
-def fold(text: str) -> str:
-    """NFC, and Unicode's simple case folding (str.casefold is the full one)."""
-    return "".join(map(_fold_char, unicodedata.normalize("NFC", text)))
-
-
-def _fold_char(c: str) -> str:
-    folded = c.casefold()
-    if len(folded) == 1:
-        return folded
-    folded = c.lower()
-    return folded if len(folded) == 1 else c
-
-
-def _invisible(c: str) -> bool:
-    return (
-        c in _WHITE_SPACE
-        or unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp")
-        or _UNSEEN.match(c) is not None
-    )
 
 
 def _in_tag(c: str) -> bool:
@@ -157,7 +129,7 @@ class _Parser:
     def clause(self, depth: int) -> Matcher:
         terms: list[Matcher] = []
         while True:
-            while self.peek() and self.peek() in _WHITE_SPACE:
+            while self.peek() and self.peek() in WHITE_SPACE:
                 self.pos += 1
             if self.peek() in ("", ")") or self.run() == "OR":
                 break
@@ -171,7 +143,7 @@ class _Parser:
     def term(self, depth: int) -> Matcher:
         start = self.pos
         after = self.text[start + 1 : start + 2]
-        if self.peek() == "-" and after not in ("", ")") and after not in _WHITE_SPACE:
+        if self.peek() == "-" and after not in ("", ")") and after not in WHITE_SPACE:
             self.pos += 1
             of = self.bare(start, depth)
             return lambda m, r: not of(m, r)
@@ -207,7 +179,7 @@ class _Parser:
         if depth > MAX_DEPTH:
             raise FilterError(start + 1, "shallow")
         self.pos += 1
-        while self.peek() and self.peek() in _WHITE_SPACE:
+        while self.peek() and self.peek() in WHITE_SPACE:
             self.pos += 1
         if self.peek() == ")":
             raise FilterError(start + 1, "empty")

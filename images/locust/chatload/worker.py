@@ -53,6 +53,7 @@ from chatload.posting import Posting
 from chatload.tables import show_in_locust
 from chatload.timing import Slot
 from chatload.vitals import Vitals
+from chatload.wire import Decoder
 
 log = logging.getLogger("chatload.worker")
 
@@ -81,6 +82,7 @@ class Worker:
         self.probing = probe.wanted()
         self.options = Options()
         self.ledger = Ledger("")
+        self.decode = Decoder()
         #: Everyone with a socket, in order of arrival.
         self.clients: list[ChatClient] = []
         self.offset = Offset()

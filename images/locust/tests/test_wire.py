@@ -104,3 +104,18 @@ def test_text_that_is_not_json_is_said() -> None:
 def test_retryable_codes() -> None:
     assert wire.ErrorFrame("unavailable", "", "k", None, None).retryable
     assert not wire.ErrorFrame("bad_message", "", "k", None, None).retryable
+
+
+def test_the_same_bytes_are_decoded_once_and_others_are_not_taken_for_them() -> None:
+    item = {"id": "1", "key": "k", "topic": "t", "name": "n", "email": "e", "time": "z"}
+    frames = [
+        json.dumps({"type": "messages", "messages": [{**item, "content": text}]}).encode()
+        for text in ("a", "b")
+    ]
+    decoder = wire.Decoder()
+    first, second = decoder(frames[0]), decoder(frames[1])
+    assert first == wire.decode(frames[0]) and second == wire.decode(frames[1]) != first
+    assert decoder(bytes(bytearray(frames[0]))) is first
+    for number in range(3 * wire.Decoder.LIMIT):
+        decoder(frames[0].replace(b'"a"', b'"%d"' % number))
+    assert len(decoder._frames) <= wire.Decoder.LIMIT

@@ -9,6 +9,9 @@ import time
 from lab.local import Local, Process
 from lab.scenario import Fault
 
+#: Seconds between the steps of one fault: what was killed is dead by then.
+MOMENT = 0.3
+
 
 class Faults(threading.Thread):
     """Carries out a scenario's faults from ``begin`` (monotonic seconds) on, then ends."""
@@ -39,11 +42,14 @@ class Faults(threading.Thread):
 
     def _named(self, name: str) -> Process:
         """The process of a pod or of Redis."""
-        processes = [*self._local.pods, self._local.redis]
+        processes = [*self._local.pods, self._local.redis, self._local.disk]
         return next(one for one in processes if one is not None and one.name == name)
 
     def _act(self, what: str, process: Process) -> None:
         """One step on one process."""
+        if what == "cut":
+            self._local.cut_power()
+            return
         if what == "start":
             if process.child is not None:
                 process.child.wait(10)
@@ -65,6 +71,16 @@ def steps(fault: Fault, pods: int) -> list[tuple[float, str, str]]:
     if fault.do == "freeze":
         return [(fault.at, "freeze", one), (fault.at + fault.seconds, "thaw", one)]
     what = "terminate" if fault.do == "terminate" else "kill"
+    if fault.do == "cut_power":
+        # Everything that holds a message in memory dies with the disk's cache.
+        everybody = ["redis", *(f"pod-{number}" for number in range(pods))]
+        again = fault.at + max(fault.restart_after, 2 * MOMENT)
+        return (
+            [(fault.at, "kill", name) for name in everybody]
+            + [(fault.at + MOMENT, "cut", "disk")]
+            + [(again, "start", "redis")]
+            + [(again + MOMENT, "start", name) for name in everybody[1:]]
+        )
     names = [one]
     if fault.do == "kill_all":
         names = [f"pod-{number}" for number in range(pods)]

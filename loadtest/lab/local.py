@@ -120,6 +120,8 @@ class Local:
         self._folder = Path(tempfile.mkdtemp(prefix="loadlab-"))
         self.pods: list[Process] = []
         self.redis: Process | None = None
+        #: The disk that loses what was not synced, if the scenario asks for it.
+        self.disk: Process | None = None
         self.redis_port = 0
         self.workers: list[Process] = []
         self.master: Process | None = None
@@ -138,7 +140,7 @@ class Local:
     def __exit__(self, *_: object) -> None:
         """End everything in the order in which it depends on each other."""
         # Each group is told to end at once and then waited for: drains overlap.
-        for group in ([self.master], self.workers, self.pods, [self.redis]):
+        for group in ([self.master], self.workers, self.pods, [self.redis], [self.disk]):
             for process in group:
                 if process is not None:
                     process.send(signal.SIGCONT)
@@ -159,12 +161,14 @@ class Local:
         self.redis_port, *ports = free_ports(1 + 2 * count)
         data = self._folder / "redis"
         data.mkdir()
+        if self.scenario.volatile_disk:
+            self._mount(data)
         flags = {
             "port": str(self.redis_port),
             "bind": "127.0.0.1",
             "dir": str(data),
             "appendonly": "yes",
-            "appendfsync": "everysec",
+            "appendfsync": self.scenario.fsync,
             "save": "",
         }
         command = [redis, *(part for k, v in flags.items() for part in (f"--{k}", v))]
@@ -192,6 +196,28 @@ class Local:
             pod.start()
         for pod, target in zip(self.pods, self.targets, strict=True):
             self._wait_http(pod, f"{target}/readyz")
+
+    def _mount(self, data: Path) -> None:
+        """Put a disk under Redis that loses what was not synced when power is cut."""
+        if not Path("/dev/fuse").exists() or shutil.which("go") is None:
+            raise LabError("a volatile disk needs /dev/fuse and Go, to build test/volatile")
+        binary = self._folder / "volatile"
+        build = ["go", "build", "-o", str(binary), "./volatile"]
+        done = subprocess.run(build, cwd=ROOT / "test", capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise LabError(f"test/volatile does not build:\n{done.stderr}")
+        store = self._folder / "store"
+        command = [str(binary), str(data), str(store)]
+        self.disk = Process("disk", command, self._folder, dict(os.environ))
+        self.disk.start()
+        self._wait_line(self.disk, "mounted")
+
+    def cut_power(self) -> None:
+        """The disk forgets what was not synced. Whoever had files open there must be dead."""
+        assert self.disk is not None and self.redis is not None and self.redis.child is not None
+        self.redis.child.wait(END_PATIENCE)
+        self.disk.send(signal.SIGUSR1)
+        self._wait_line(self.disk, "power cut")
 
     def start_load(self) -> None:
         """The Locust master and its workers; headless ones begin at once."""
@@ -250,6 +276,15 @@ class Local:
             shutil.copy(path, folder / path.name)
 
     # -- waiting ---------------------------------------------------------------------------------
+
+    def _wait_line(self, process: Process, line: str) -> None:
+        """Until a process has printed ``line``."""
+        deadline = time.monotonic() + START_PATIENCE
+        while time.monotonic() < deadline and process.running:
+            if line in process.output.read_text(errors="replace").splitlines():
+                return
+            time.sleep(0.02)
+        raise LabError(f"{process.name} did not say {line!r}:\n{process.tail()}")
 
     def _wait_port(self, process: Process, port: int) -> None:
         """Until something listens on ``port``."""

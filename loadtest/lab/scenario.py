@@ -16,7 +16,9 @@ from chatload.schedule import parse_stages
 #: Where the scenario files are.
 FOLDER = Path(__file__).resolve().parent.parent / "scenarios"
 #: What can be done on purpose to a pod or to Redis (see :mod:`lab.faults`).
-FAULTS = ("kill", "kill_all", "freeze", "terminate", "kill_redis")
+FAULTS = ("kill", "kill_all", "freeze", "terminate", "kill_redis", "cut_power")
+#: When Redis makes its log durable: before it answers, or within a second or two.
+FSYNC = ("always", "everysec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,10 @@ class Scenario:
     probe_workers: int = 1
     #: Most CPU of the machine, percent, that others may use; past it a local run is INVALID.
     max_other_load: float = 5.0
+    #: Redis's ``appendfsync``, one of FSYNC; and whether its disk is one that loses what was not
+    #: synced when power is cut (``test/volatile``, needs FUSE and Go).
+    fsync: str = "everysec"
+    volatile_disk: bool = False
     #: Settings of the load (:mod:`chatload.options`), by name.
     options: dict[str, Any] = field(default_factory=dict)
     stages: list[dict[str, float]] = field(default_factory=list)
@@ -100,6 +106,10 @@ def check(scenario: Scenario) -> Scenario:
     settings.parse(scenario.options)
     if scenario.stages:
         parse_stages(json.dumps(scenario.stages))
+    if scenario.fsync not in FSYNC:
+        raise ValueError(f"{where}: fsync is one of {', '.join(FSYNC)}")
+    if not scenario.volatile_disk and any(one.do == "cut_power" for one in scenario.faults):
+        raise ValueError(f"{where}: cut_power needs volatile_disk: true")
     for fault in scenario.faults:
         if fault.do not in FAULTS:
             raise ValueError(f"{where}: a fault does one of {', '.join(FAULTS)}")

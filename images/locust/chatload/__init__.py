@@ -6,16 +6,34 @@ Rooms, from the pure ones to the ones with sockets:
 wire       frames of the chat, to the letter of the wire contract (pure)
 mark       what a load message carries in its content: run, poster, sequence (pure)
 ranges     sets of integers kept as ranges (pure)
-ledger     who sent what, who was shown what, and the verdict (pure)
+books      what posters sent, when, and under which id it was acknowledged (pure)
+roll       what one process was shown of a topic, each message once (pure)
+reader     what one reader was shown, and from where on it is owed (pure)
+canon      all messages that there are, from books and history (pure)
+verdict    what that proves, in numbers (pure)
+ledger     one process's books, rolls and readers, held against the canon (pure)
+text       the contract's rules of text (pure)
+filters    filter expressions, as the server reads them (pure)
 timing     histograms with at most 1 % error, rows and seconds of a run (pure)
 schedule   Poisson arrivals and stages over time, from a seed (pure)
 clock      one clock for all workers, with its error (pure)
 gates      when a run measured the generator and not the server (pure)
 options    every setting, checked, as command-line flags and form fields
+bench      what a client needs of its load process
+transport  websocket-client: a cheaper socket, words for its failures
 client     one person's connection: one socket, one reader, reconnect and resume
+outbox     a poster's posts: one at a time, retried with the same key
+pages      pages of history, and reading a topic back to its beginning
 users      the kinds of people, as Locust users
-worker     one load process: schedule, ledger, reports
-master     the run as a whole: drain, settle, verdict, exit code
+probe      workers for the few people who measure (proberunner: Locust's part of it)
+dispatch   how many users of each kind, and on which workers
+vitals     how a load process itself is: CPU, lag
+posting    who posts when, and where each post that was due ended
+worker     one load process: its messages with the master
+ending     the end of a run in a worker: books, histories, hearing out
+tables     our rows in Locust's own tables
+run        one run's record on the master: evidence, exit code, summary
+master     leads runs: start, shares, drain, settle, judge
 artefacts  what a run leaves on disk
 webtab     the Chat tab of Locust's web UI
 ========== ==========================================================================

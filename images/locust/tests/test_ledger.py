@@ -1,6 +1,7 @@
 """The ledger counts exactly what was done to the messages; single cases are in test_golden."""
 
 import random
+import tracemalloc
 from dataclasses import dataclass, field
 
 import pytest
@@ -175,3 +176,21 @@ def test_memory_is_a_range_for_each_reader_and_an_entry_for_each_message() -> No
 def test_two_processes_cannot_keep_the_same_book() -> None:
     with pytest.raises(ValueError, match="two processes"):
         merge_books([{("a", "p"): Book()}, {("a", "p"): Book()}])
+
+
+def test_five_thousand_readers_fit_beside_their_sockets() -> None:
+    """Half of 10,000 people in a worker of the manifest's size: accounts are a small part of what a
+    socket costs (28 KB), however many posters there are."""
+    ledger, log = Ledger("run"), Log()
+    tracemalloc.start()
+    readers = [joined(ledger, log, ["a"]) for _ in range(5_000)]
+    for number in range(200):
+        message = post(log, ledger, "a", f"p{number}")
+        for reader in readers:
+            reader.deliver(message)
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert used / len(readers) < 2_000
+    canons, _ = establish_all(ledger.books, {"a": ledger.history(log.messages)})
+    verdict = ledger.settle(canons)
+    assert verdict.owed == verdict.delivered == 200 * 5_000

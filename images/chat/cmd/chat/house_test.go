@@ -14,7 +14,7 @@ var allowed = map[string][]string{
 	"internal/chat":       {},
 	"internal/filter":     {},
 	"internal/people":     {"internal/chat"},
-	"internal/wire":       {"internal/chat"},
+	"internal/wire":       {"internal/chat", "internal/people"},
 	"internal/localstore": {"internal/chat", "internal/people"},
 	"internal/redisstore": {"internal/chat", "internal/people"},
 	"internal/redisnode":  {},
@@ -26,13 +26,13 @@ var allowed = map[string][]string{
 	"internal/feed":       {"internal/chat", "internal/clock", "internal/wire"},
 	"internal/crowd":      {"internal/chat", "internal/clock", "internal/wire"},
 	"internal/live": {
-		"internal/chat", "internal/clock", "internal/crowd", "internal/feed", "internal/limit", "internal/wire",
+		"internal/chat", "internal/clock", "internal/crowd", "internal/feed", "internal/limit", "internal/people", "internal/wire",
 	},
-	"internal/server": {"internal/chat", "internal/limit", "internal/live", "internal/wire"},
+	"internal/server": {"internal/chat", "internal/limit", "internal/live", "internal/people", "internal/wire"},
 	"cmd/house":       {},
 	"cmd/chat": {
 		"api", "web", "internal/chat", "internal/localstore", "internal/redisstore", "internal/redisnode",
-		"internal/measured", "internal/live", "internal/server",
+		"internal/measured", "internal/people", "internal/live", "internal/server",
 	},
 }
 

@@ -29,6 +29,7 @@ type Error struct {
 	Code       Code
 	Message    string
 	RetryAfter time.Duration // 0: not said
+	Topics     []string      // those that are not there, where that is the matter
 	Cause      error
 }
 
@@ -59,6 +60,11 @@ func Unavailable(cause error) *Error {
 }
 
 func badMessage(text string) *Error { return &Error{Code: CodeBadMessage, Message: text} }
+
+// NoTopics is the answer about topics that the caller does not see.
+func NoTopics(names []string) *Error {
+	return &Error{Code: CodeNotFound, Message: "topics: some are not there; see topics", Topics: names}
+}
 
 // noTopic is the answer about a topic that the caller does not see: in the
 // same words whether or not it exists.

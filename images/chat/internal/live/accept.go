@@ -48,7 +48,7 @@ func (l *Sessions) Accept(w http.ResponseWriter, r *http.Request) (status int, _
 	if b, ok := conn.NetConn().(interface{ SetWriteBuffer(int) error }); ok {
 		_ = b.SetWriteBuffer(sendBuffer) // if it fails, the connection takes more of the kernel's memory
 	}
-	s := &session{shared: &l.shared, conn: conn, principal: chat.Guest}
+	s := &session{shared: &l.shared, conn: conn}
 	s.out.init(conn, l.config.QueueBytes, l.shared.metrics)
 	l.adopt(s)
 	go l.serve(s) // reserve has counted it; Close joins it
@@ -94,7 +94,10 @@ func (l *Sessions) adopt(s *session) {
 // serve runs a session, and ends everything that belongs to it.
 func (l *Sessions) serve(s *session) {
 	s.run(l.sessionsCtx)
-	l.shared.feed.Hub().Detach(s.subscription)
+	l.shared.feed.Hub().Detach(s.subscription.Load())
+	if s.seat != nil {
+		s.seat.Close()
+	}
 	s.out.kill()
 	_ = s.conn.Close() // nothing is left to be lost
 	s.out.join()

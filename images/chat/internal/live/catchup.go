@@ -67,8 +67,8 @@ func (c *catchUp) run(ctx context.Context) error {
 		// What was there a moment ago; the hub adds what came since.
 		c.send(items, now.Cursor())
 		c.pos = now.Head
-		var attached bool
-		if c.subscription, attached = hub.Attach(&c.out, c.interest, c.epoch, c.pos); attached {
+		if subscription, attached := hub.Attach(&c.out, c.interest, c.epoch, c.pos); attached {
+			c.subscription.Store(subscription)
 			return nil
 		}
 	}
@@ -118,10 +118,11 @@ func (c *catchUp) cursor() string { return chat.Cursor{Epoch: c.epoch, Pos: c.po
 // send sends what the session catches up with: first the welcome, then
 // messages frames.
 func (c *catchUp) send(items []feed.Item, cursor string) {
+	items = c.seen(items)
 	switch {
 	case !c.welcomed:
 		c.welcomed = true
-		w := wire.Welcome{Server: c.name, Cursor: cursor, Recovered: c.recovered, More: c.more}
+		w := wire.Welcome{Server: c.name, Cursor: cursor, Recovered: c.recovered, More: c.more, You: c.who(), Features: c.features}
 		for _, it := range items {
 			w.Messages = append(w.Messages, it.JSON)
 		}
@@ -141,7 +142,7 @@ func (c *catchUp) read(ctx context.Context, now feed.Snapshot) (items []feed.Ite
 		if from.Compare(now.Start[part]) >= 0 {
 			continue
 		}
-		found, end, err := c.service.Since(ctx, c.principal, c.interest.Topics, part, from, pageMessages)
+		found, end, err := c.service.Since(ctx, c.who(), c.interest.Topics, part, from, pageMessages)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -153,6 +154,16 @@ func (c *catchUp) read(ctx context.Context, now feed.Snapshot) (items []feed.Ite
 	}
 	feed.Sort(items)
 	return items, through, nil
+}
+
+// seen leaves out what is of rooms that the client has left since it was read:
+// a slow client's pages may wait for long.
+func (c *catchUp) seen(items []feed.Item) []feed.Item {
+	unseen := func(it feed.Item) bool { return !c.interest.Sight.Sees(it.Topic) }
+	if !slices.ContainsFunc(items, unseen) {
+		return items
+	}
+	return slices.DeleteFunc(slices.Clone(items), unseen)
 }
 
 // taken waits until the client has taken what was sent so far.

@@ -85,10 +85,7 @@ func (s *session) handle(ctx context.Context, f any) error {
 		if s.greeted {
 			return s.refuse(&wire.Unreadable{Err: badFrame("hello: say it once; use subscribe to change topics")})
 		}
-		s.greeted = true
-		s.members.Greet(s.place)
-		s.alive()
-		return s.subscribe(ctx, hello.Topics, hello.Cursor, hello.Limit)
+		return s.hello(ctx, hello)
 	}
 	if !s.greeted {
 		early := &wire.Unreadable{Err: badFrame("hello: send it first")}
@@ -102,6 +99,10 @@ func (s *session) handle(ctx context.Context, f any) error {
 	}
 	switch f := f.(type) {
 	case wire.Subscribe:
+		if err := s.unseen(f.Topics); err != nil {
+			s.fail(err, "", "")
+			return nil
+		}
 		return s.subscribe(ctx, f.Topics, "", wire.DefaultLimit)
 	case wire.Post:
 		return s.post(ctx, f.Draft)

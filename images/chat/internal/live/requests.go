@@ -34,7 +34,7 @@ func (s *session) post(ctx context.Context, d chat.Draft) error {
 	case <-ctx.Done():
 		return errEnded
 	}
-	s.service.PostFunc(s.principal, d, func(m chat.Message, duplicate bool, err error) {
+	s.service.PostFunc(s.who(), d, func(m chat.Message, duplicate bool, err error) {
 		if err != nil {
 			e := chat.AsError(err)
 			s.metrics.posts(string(e.Code))
@@ -55,7 +55,7 @@ func (s *session) post(ctx context.Context, d chat.Draft) error {
 func (s *session) history(ctx context.Context, h wire.History) {
 	ctx, cancel := context.WithTimeout(ctx, historyWait)
 	defer cancel()
-	page, err := s.service.History(ctx, s.principal, h.Topics, h.Before, h.Limit)
+	page, err := s.service.History(ctx, s.who(), h.Topics, h.Before, h.Limit)
 	if err != nil {
 		s.fail(chat.AsError(err), "", h.Ref)
 		return

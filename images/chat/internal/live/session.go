@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -12,13 +13,18 @@ import (
 	"chatapp/chat/internal/crowd"
 	"chatapp/chat/internal/feed"
 	"chatapp/chat/internal/limit"
+	"chatapp/chat/internal/people"
 	"chatapp/chat/internal/wire"
 )
 
 // shared is what all sessions of this server use. None of it is one session's.
 type shared struct {
-	name     string     // of this server, in welcome
-	posts    limit.Rate // of one session
+	name     string       // of this server, in welcome
+	posts    limit.Rate   // of one session
+	features []string     // in welcome
+	guests   bool         // may connect
+	people   *people.View // nil: nobody can sign in
+	rooms    roomBell
 	service  *chat.Service
 	feed     *feed.Feed
 	members  *crowd.Members
@@ -37,13 +43,14 @@ type session struct {
 	pingSecond int          // the second of pingPeriod in which it is pinged
 	place      *crowd.Place // among the connections of this server
 
-	principal    chat.Principal
-	greeted      bool // said hello
+	seat         *people.Seat // of whoever is signed in; nil: a guest
+	greeted      bool         // said hello
 	interest     feed.Interest
-	subscription *feed.Subscription // nil: catching up, or not asked for yet
-	rate         limit.Bucket       // of its posts
-	bad          limit.Bucket       // of its bad frames and messages
-	slots        chan struct{}      // one for each post under way; nil until the first
+	subscription atomic.Pointer[feed.Subscription] // nil: catching up, or not asked for yet
+	roomsAt      atomic.Int64                      // when the rooms were told last; 0: not before the first welcome
+	rate         limit.Bucket                      // of its posts
+	bad          limit.Bucket                      // of its bad frames and messages
+	slots        chan struct{}                     // one for each post under way; nil until the first
 }
 
 const (

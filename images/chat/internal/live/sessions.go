@@ -19,6 +19,7 @@ import (
 	"chatapp/chat/internal/crowd"
 	"chatapp/chat/internal/feed"
 	"chatapp/chat/internal/limit"
+	"chatapp/chat/internal/people"
 	"chatapp/chat/internal/wire"
 )
 
@@ -31,6 +32,10 @@ type Config struct {
 	PostBurst  int           `name:"post-burst" default:"40" env:"CHAT_POST_BURST" min:"1" help:"posts that may come at once"`
 	QueueBytes int           `name:"session-queue" default:"524288" env:"CHAT_SESSION_QUEUE" min:"16384" max:"1073741824" help:"bytes that may wait for a slow reader before it is closed with 4001"`
 	Pace       time.Duration `name:"pace" default:"5ms" env:"CHAT_PACE" min:"0s" max:"1s" help:"least time between two deliveries under load; a lone message never waits"`
+
+	People     *people.View // who is signed in; nil: nobody can be
+	GuestsNone bool         // only those signed in may connect
+	Features   []string     // what this server can, in welcome
 
 	BalanceAbove float64 `name:"balance-above" default:"0" env:"CHAT_BALANCE_ABOVE" min:"0" max:"1e6" help:"behind a load balancer: times the mean connections of all servers, above which clients are asked to connect again (1.15, say); 0: never"`
 
@@ -70,9 +75,13 @@ func New(c Config, service *chat.Service, presence chat.Presence, metrics *Metri
 		config: c,
 		shared: shared{
 			name:     c.Name,
+			features: c.Features,
+			guests:   !c.GuestsNone,
+			people:   c.People,
+			rooms:    newRoomBell(),
 			posts:    limit.Rate{PerSecond: c.PostRate, Burst: c.PostBurst},
 			service:  service,
-			feed:     feed.New(service, feed.Options{Pace: c.Pace, Logger: logger, Metrics: metrics.feed}),
+			feed:     feed.New(service, feed.Options{Pace: c.Pace, Logger: logger, Metrics: metrics.feed, Left: leftIn(c.People)}),
 			members:  members,
 			presence: crowd.NewPresence(c.Name, presence, members, metrics.crowd),
 			metrics:  metrics,
@@ -96,6 +105,7 @@ func (l *Sessions) Start() {
 	l.loops.Go(func() { l.shared.presence.Run(l.loopsCtx) })
 	l.loops.Go(func() { l.balance.Run(l.loopsCtx) })
 	l.loops.Go(func() { l.attend(l.loopsCtx) })
+	l.loops.Go(func() { l.shared.rooms.run(l.loopsCtx) })
 }
 
 // Drain lets every client go in its own time. Readiness is withdrawn at once;

@@ -23,9 +23,8 @@ const (
 // subscribe answers hello and subscribe with a welcome, sends what was missed,
 // and attaches the session to the hub.
 func (s *session) subscribe(ctx context.Context, topics chat.TopicSet, cursor string, most int) error {
-	s.feed.Hub().Detach(s.subscription)
-	s.subscription = nil
-	s.interest = feed.Interest{Topics: topics, Sight: s.service.Sight(s.principal)}
+	s.feed.Hub().Detach(s.subscription.Swap(nil))
+	s.interest = feed.Interest{Topics: topics, Sight: s.service.Sight(s.who())}
 	c, err := s.begin(ctx, cursor, most)
 	if err == nil {
 		err = c.run(ctx)
@@ -38,6 +37,10 @@ func (s *session) subscribe(ctx context.Context, topics chat.TopicSet, cursor st
 		return errEnded
 	}
 	s.alive() // the client could not be heard meanwhile
+	if s.seat != nil {
+		s.tellRooms()
+		s.renewRooms() // the sight may have grown meanwhile
+	}
 	s.presence.Inform(s.place)
 	return nil
 }
@@ -105,7 +108,7 @@ func honour(text string, hub feed.Snapshot, floor []chat.Pos) ([]chat.Pos, bool)
 func (s *session) resume(ctx context.Context, hub feed.Snapshot, from []chat.Pos) *catchUp {
 	more := hub.AnyUpTo(s.interest, from)
 	if !more && !isZero(from) {
-		older, err := s.service.HistoryBefore(ctx, s.principal, s.interest.Topics, nextOf(from), 1)
+		older, err := s.service.HistoryBefore(ctx, s.who(), s.interest.Topics, nextOf(from), 1)
 		more = err != nil || len(older.Messages) > 0 // not known: the page may ask
 	}
 	return &catchUp{session: s, epoch: hub.Epoch, pos: from, recovered: true, more: more}
@@ -119,7 +122,7 @@ func (s *session) beginLatest(ctx context.Context, hub feed.Snapshot, most int) 
 	older := false
 	if missing := most + 1 - len(found); missing > 0 && !low.IsZero() {
 		bounds := slices.Repeat([]chat.Pos{low.Next()}, len(hub.Start))
-		page, err := s.service.HistoryBefore(ctx, s.principal, s.interest.Topics, bounds, missing)
+		page, err := s.service.HistoryBefore(ctx, s.who(), s.interest.Topics, bounds, missing)
 		if err != nil && len(found) == 0 {
 			return nil, err
 		}

@@ -24,6 +24,9 @@ const (
 	// laterTime is the pause between two looks at a room whose count or name
 	// has changed: nobody's rights depend on them.
 	laterTime = time.Second
+	// useTime is how often the directory is told that the tokens of open
+	// connections are in use; it counts in whole hours.
+	useTime = 20 * time.Minute
 	// reloads is how many accounts are read at the same time.
 	reloads = 8
 	// maxHolders bounds the addresses remembered, with or without an account;
@@ -355,8 +358,9 @@ func (p *person) verifyTokens(ctx context.Context) error {
 
 // reload loads those of whom something was heard, until the view is closed.
 func (v *View) reload() {
-	tick := time.NewTicker(laterTime)
+	tick, use := time.NewTicker(laterTime), time.NewTicker(useTime)
 	defer tick.Stop()
+	defer use.Stop()
 	for {
 		var due []*person
 		select {
@@ -365,6 +369,13 @@ func (v *View) reload() {
 		case <-v.wake:
 			v.mu.Lock()
 			due = take(v.urgent)
+			v.mu.Unlock()
+		case <-use.C:
+			v.mu.Lock()
+			for _, p := range v.people {
+				p.verify.Store(true) // which is use
+				v.later[p] = struct{}{}
+			}
 			v.mu.Unlock()
 		case <-tick.C:
 			v.mu.Lock()
@@ -517,16 +528,6 @@ func (s *Seat) Rooms() []Room {
 	}
 	sortRooms(list)
 	return list
-}
-
-// Use tells the directory that the token is in use. CodeUnauthorised: it has
-// ended. An open connection calls it once an hour.
-func (s *Seat) Use(ctx context.Context) error {
-	_, err := s.v.dir.Session(ctx, s.token)
-	if errors.Is(err, ErrNone) {
-		return errToken()
-	}
-	return failed(err)
 }
 
 // Has implements chat.Rooms. While the directory can't be reached, there is

@@ -4,7 +4,8 @@ package wire
 type CloseCode int
 
 // The codes this server sends. A client reconnects, with jittered exponential
-// back-off, after all of them but CloseTooManyBadFrames.
+// back-off, after all of them but CloseTooManyBadFrames and
+// CloseSignedOut.
 const (
 	CloseNormal           CloseCode = 1000
 	CloseGoingAway        CloseCode = 1001
@@ -15,6 +16,7 @@ const (
 	CloseTooSlow          CloseCode = 4001
 	CloseTooManyBadFrames CloseCode = 4002
 	CloseTooMany          CloseCode = 4003 // limit of connections
+	CloseSignedOut        CloseCode = 4004 // not signed in (any more)
 )
 
 // Reason is the text beside the code.
@@ -36,6 +38,8 @@ func (c CloseCode) Reason() string {
 		return "too slow a reader: reconnect and resume"
 	case CloseTooManyBadFrames:
 		return "too many bad frames"
+	case CloseSignedOut:
+		return "not signed in (any more): sign in, then connect"
 	case CloseTooMany:
 		return "limit of connections"
 	}

@@ -22,8 +22,9 @@ type (
 	// Hello opens the conversation.
 	Hello struct {
 		Topics chat.TopicSet
-		Cursor string // empty: none
-		Limit  int    // how many latest messages to send when there is no cursor
+		Cursor string  // empty: none
+		Limit  int     // how many latest messages to send when there is no cursor
+		Token  *string // nil: a guest's
 	}
 	// Subscribe replaces the set of topics.
 	Subscribe struct{ Topics chat.TopicSet }
@@ -107,9 +108,10 @@ func decodeHello(data []byte) (any, *chat.Error) {
 		Topics given[[]string] `json:"topics"`
 		Cursor string          `json:"cursor"`
 		Limit  *int            `json:"limit"`
+		Token  given[string]   `json:"token"`
 	}
-	if err := json.Unmarshal(data, &f); err != nil || f.Topics.null {
-		return nil, badFrame("hello: topics is a list of strings, cursor a string, limit an integer")
+	if err := json.Unmarshal(data, &f); err != nil || f.Topics.null || f.Token.null {
+		return nil, badFrame("hello: topics is a list of strings, cursor and token are strings, limit an integer")
 	}
 	h := Hello{Topics: chat.AllTopics, Cursor: f.Cursor, Limit: DefaultLimit}
 	if f.Topics.set {
@@ -117,6 +119,9 @@ func decodeHello(data []byte) (any, *chat.Error) {
 		if h.Topics, err = chat.NewTopicSet(f.Topics.value); err != nil {
 			return nil, chat.AsError(err)
 		}
+	}
+	if f.Token.set {
+		h.Token = &f.Token.value
 	}
 	if f.Limit != nil {
 		if h.Limit = *f.Limit; h.Limit < 0 || h.Limit > MaxLimit {

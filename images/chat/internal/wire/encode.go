@@ -40,6 +40,11 @@ func AppendMessage(b []byte, m chat.Message) []byte {
 	b = AppendTime(b, m.Time())
 	b = append(b, `,"content":`...)
 	b = appendString(b, m.Content)
+	if m.Account != "" {
+		b = append(b, `,"account":"`...)
+		b = append(b, m.Account...) // its characters need no escape
+		b = append(b, `","verified":true`...)
+	}
 	return append(b, '}')
 }
 
@@ -72,6 +77,8 @@ type Welcome struct {
 	Recovered bool
 	Messages  [][]byte // encoded messages
 	More      bool
+	You       chat.Principal // who is signed in; a guest is left out
+	Features  []string
 }
 
 // AppendWelcome appends a welcome frame.
@@ -86,6 +93,14 @@ func AppendWelcome(b []byte, w Welcome) []byte {
 	b = appendJoined(b, w.Messages)
 	b = append(b, `],"more":`...)
 	b = strconv.AppendBool(b, w.More)
+	if w.You.SignedIn() {
+		b = append(b, `,"you":`...)
+		b = AppendAccount(b, w.You.Account, w.You.Email, w.You.Name)
+	}
+	if len(w.Features) > 0 {
+		b = append(b, `,"features":`...)
+		b = AppendStrings(b, w.Features)
+	}
 	return append(b, '}')
 }
 
@@ -137,6 +152,10 @@ func AppendError(b []byte, e *chat.Error, key, ref string) []byte {
 	if ref != "" {
 		b = append(b, `,"ref":`...)
 		b = appendString(b, ref)
+	}
+	if len(e.Topics) > 0 {
+		b = append(b, `,"topics":`...)
+		b = AppendStrings(b, e.Topics)
 	}
 	if e.RetryAfter > 0 {
 		b = append(b, `,"retry_after_ms":`...)

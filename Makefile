@@ -95,17 +95,22 @@ MANIFEST_pod        := cat chatapp.yaml
 MANIFEST_persistent := kubectl kustomize --load-restrictor=LoadRestrictionsNone docs/persistent
 MANIFEST = $(MANIFEST_$(STORAGE)) | sed -e 's|harbor.pacslab.ca/123456789/|$(REGISTRY)/$(OWNER)/|' -e '/image: /s|:latest$$|:$(TAG)|'
 
+# A new one each time: 24 bytes, in hex.
+PASSWORD = $$(head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n')
+
 .PHONY: deploy
-deploy: ## kubectl apply to NAMESPACE; needs the secret regcred there (docs/operations.md)
+deploy: ## kubectl apply to NAMESPACE, with passwords of its own; needs the secret regcred there
 	@test -n "$(MANIFEST_$(STORAGE))" || { echo "make: STORAGE is pod or persistent, not $(STORAGE)" >&2; exit 1; }
 	@kubectl get namespace $(NAMESPACE) >/dev/null 2>&1 || kubectl create namespace $(NAMESPACE)
 	@kubectl -n $(NAMESPACE) get secret regcred >/dev/null 2>&1 || echo "make: there is no secret regcred in $(NAMESPACE) yet: images of a private registry will not be pulled" >&2
-	$(MANIFEST) | kubectl apply -n $(NAMESPACE) -f -
+	@kubectl -n $(NAMESPACE) get secret redis >/dev/null 2>&1 || kubectl -n $(NAMESPACE) create secret generic redis \
+		--from-literal=chat-password=$(PASSWORD) --from-literal=system-password=$(PASSWORD)
+	$(MANIFEST) | kubectl apply -n $(NAMESPACE) -l 'passwords!=public' -f -
 
 .PHONY: undeploy
 undeploy: ## kubectl delete NAMESPACE, with all messages
 	kubectl delete namespace $(NAMESPACE) --ignore-not-found
 
 .PHONY: e2e
-e2e: ## the judge's road and faults on the cluster of the current kubectl context
+e2e: ## deploy and break things on the cluster of the current kubectl context
 	cd test && E2E=1 REGISTRY=$(REGISTRY) OWNER=$(OWNER) TAG=$(TAG) NAMESPACE=$(NAMESPACE) go test -count=1 -v -timeout 45m -run '$(RUN)' ./cluster

@@ -47,8 +47,8 @@ class Facts:
         return int(found["spec"]["minReplicas"]), int(found["spec"]["maxReplicas"])
 
     def setting(self, pattern: str) -> str:
-        """A line of Redis's settings in the manifest, e.g. ``appendfsync (\\w+)``."""
-        return self._found((self.root / "chatapp.yaml"), pattern)
+        """A line of Redis's settings, e.g. ``appendfsync (\\w+)``."""
+        return self.go("internal/redisnode/redis.conf.tmpl", pattern)
 
     def go(self, path: str, pattern: str) -> str:
         """A constant in the Go code below ``images/chat``."""

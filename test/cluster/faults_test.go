@@ -36,7 +36,8 @@ func rollout(t *testing.T) {
 	})
 	balanced(t, crowd, want, 60*time.Second-time.Since(old))
 	report := stopCrowd(t, crowd)
-	if n := report.Reconnects(crowd.Clients); n > 1.2 {
+	// One of the three old pods may go before the new ones are there.
+	if n := report.Reconnects(crowd.Clients); n > 1.4 {
 		t.Errorf("%.2f reconnects a client", n)
 	}
 	if len(report.Refused) > 0 || report.GapP99 > time.Second {
@@ -94,7 +95,7 @@ func restartRedis(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		for _, pod := range pods(t, "redis") {
 			// The connection ends before the answer.
-			_, _ = tryKubectl(t, "exec", pod, "-c", "redis", "--", "sh", "-c", ". /etc/redis/common.sh; ask 127.0.0.1 6379 shutdown nosave now force")
+			_, _ = redisCLI(t, pod, "shutdown", "nosave", "now", "force")
 		}
 		healthy(t)
 		acknowledging(t, crowd)
@@ -154,6 +155,33 @@ func changePasswords(t *testing.T) {
 	secret(oldChat, "", oldSystem, "")
 	if report := stopCrowd(t, crowd); report.AckMax > 10*time.Second {
 		t.Errorf("a post was acknowledged after %s", report.AckMax)
+	}
+}
+
+// handOver has a healthy Redis master replaced while posts come: as an operator
+// would, and as Sentinel does it when it is told to.
+func handOver(t *testing.T) {
+	for name, command := range map[string][]string{
+		"leave":             {"-c", "redis", "--", "/opt/chatapp/chat", "redis", "leave"},
+		"sentinel failover": {"-c", "redis", "--", "/opt/chatapp/chat", "redis", "cli", "-p", "26379", "sentinel", "failover", "chat"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			healthy(t)
+			crowd := startCrowd(t, crowd100)
+			time.Sleep(3 * time.Second)
+			master := redisMaster(t)
+			kubectl(t, append([]string{"exec", master}, command...)...)
+			until(t, time.Minute, "another is master", func() error {
+				if redisMaster(t) == master {
+					return errors.New("still " + master)
+				}
+				return nil
+			})
+			time.Sleep(15 * time.Second)
+			if report := stopCrowd(t, crowd); report.AckMax > 10*time.Second {
+				t.Errorf("a post was acknowledged after %s", report.AckMax)
+			}
+		})
 	}
 }
 

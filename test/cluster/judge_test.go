@@ -18,7 +18,8 @@ const redisImage = "redis:8.0-bookworm"
 // are there.
 const startWait = 90 * time.Second
 
-// judge is the road an automated judge walks, to the letter.
+// judge builds, pushes and applies what is in the project, as an automated judge
+// does.
 // E2E_REUSE=1 leaves it out and tests what is deployed.
 func judge(t *testing.T) {
 	if os.Getenv("E2E_REUSE") != "" {
@@ -59,6 +60,10 @@ func judge(t *testing.T) {
 	t.Logf("ready %.1f s after apply", time.Since(start).Seconds())
 	if err := get(nodePort(t, 30222) + "/readyz"); err != nil {
 		t.Fatal(err)
+	}
+	// With the passwords that everybody can read it works, and says so.
+	if log := kubectl(t, "logs", "deployment/chat"); !strings.Contains(log, "everybody can read") {
+		t.Errorf("the chat does not say that its password is public:\n%.2000s", log)
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package cluster walks the judge's road on a real Kubernetes and then breaks
+// Package cluster deploys to a real Kubernetes, as a stranger would, and then breaks
 // things: pods, nodes, images, Redis. It uses the cluster of the current
 // kubectl context and runs by "make e2e" only, for it deploys and deletes.
 package cluster
@@ -154,8 +154,8 @@ func redisMaster(t testing.TB) string {
 	var master string
 	until(t, 30*time.Second, "there is a master", func() error {
 		for _, pod := range pods(t, "redis") {
-			out, err := tryKubectl(t, "exec", pod, "-c", "redis", "--", "sh", "-c", ". /etc/redis/common.sh; ask 127.0.0.1 6379 role | head -n 1")
-			if err == nil && out == "master" {
+			out, err := redisCLI(t, pod, "role")
+			if first, _, _ := strings.Cut(out, "\n"); err == nil && first == "master" {
 				master = pod
 				return nil
 			}
@@ -163,4 +163,10 @@ func redisMaster(t testing.TB) string {
 		return fmt.Errorf("none of %v says so", pods(t, "redis"))
 	})
 	return master
+}
+
+// redisCLI sends a command to a pod's Redis.
+func redisCLI(t testing.TB, pod string, command ...string) (string, error) {
+	t.Helper()
+	return tryKubectl(t, append([]string{"exec", pod, "-c", "redis", "--", "/opt/chatapp/chat", "redis", "cli"}, command...)...)
 }

@@ -41,6 +41,7 @@ func TestCluster(t *testing.T) {
 		{"rollout", rollout},
 		{"delete a pod", deletePod},
 		{"restart Redis", restartRedis},
+		{"hand over Redis", handOver},
 		{"change passwords", changePasswords},
 		{"scale", scale},
 		{"bad image", badImage},

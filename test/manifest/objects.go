@@ -1,6 +1,7 @@
 // Package manifest holds the gate that chatapp.yaml must pass before it goes
-// to any cluster: every field is known, every reference leads somewhere, every
-// pod is one that a strict cluster would take.
+// to any cluster: every field is known to Kubernetes 1.24, the oldest that it is
+// for, every reference leads somewhere, every pod is one that a strict cluster
+// would take.
 package manifest
 
 import (
@@ -18,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	sigsyaml "sigs.k8s.io/yaml"
 )
@@ -39,8 +41,13 @@ type Workload struct {
 	Meta     *metav1.ObjectMeta
 	Replicas int32
 	Selector *metav1.LabelSelector
+	Service  string // of a StatefulSet
 	Pod      corev1.PodTemplateSpec
 	Claims   []corev1.PersistentVolumeClaim
+
+	// Surge is how many pods an update adds for a while, Unavailable how many
+	// of the Replicas it may take away first.
+	Surge, Unavailable int32
 }
 
 // Name is "Kind/name".
@@ -121,14 +128,43 @@ func (m *Manifest) Workloads() []Workload {
 		if d.Spec.Replicas != nil {
 			w.Replicas = *d.Spec.Replicas
 		}
+		w.Surge, w.Unavailable = update(d.Spec.Strategy, w.Replicas)
 		found = append(found, w)
 	}
 	for _, s := range all[*appsv1.StatefulSet](m) {
-		w := Workload{Kind: "StatefulSet", Meta: &s.ObjectMeta, Replicas: 1, Selector: s.Spec.Selector, Pod: s.Spec.Template, Claims: s.Spec.VolumeClaimTemplates}
+		w := Workload{Kind: "StatefulSet", Meta: &s.ObjectMeta, Replicas: 1, Selector: s.Spec.Selector, Service: s.Spec.ServiceName, Pod: s.Spec.Template, Claims: s.Spec.VolumeClaimTemplates}
 		if s.Spec.Replicas != nil {
 			w.Replicas = *s.Spec.Replicas
 		}
 		found = append(found, w)
 	}
 	return found
+}
+
+// update is what a strategy means for so many pods, as the controller reckons:
+// the surge is rounded up, what is unavailable down, but not both to nothing.
+func update(s appsv1.DeploymentStrategy, replicas int32) (surge, unavailable int32) {
+	if s.Type == appsv1.RecreateDeploymentStrategyType {
+		return 0, replicas
+	}
+	share := func(v *intstr.IntOrString, up bool) int32 {
+		quarter := intstr.FromString("25%")
+		if v == nil {
+			v = &quarter
+		}
+		n, err := intstr.GetScaledValueFromIntOrPercent(v, int(replicas), up)
+		if err != nil {
+			return 0 // strict decoding lets only numbers and percentages through
+		}
+		return int32(n)
+	}
+	rolling := s.RollingUpdate
+	if rolling == nil {
+		rolling = new(appsv1.RollingUpdateDeployment)
+	}
+	surge, unavailable = share(rolling.MaxSurge, true), share(rolling.MaxUnavailable, false)
+	if surge == 0 && unavailable == 0 {
+		unavailable = 1
+	}
+	return surge, unavailable
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -25,6 +26,7 @@ import (
 	"chatapp/chat/internal/live"
 	"chatapp/chat/internal/localstore"
 	"chatapp/chat/internal/measured"
+	"chatapp/chat/internal/redisnode"
 	"chatapp/chat/internal/redisstore"
 	"chatapp/chat/internal/server"
 	"chatapp/chat/web"
@@ -180,6 +182,9 @@ func openStore(c *config, logger *slog.Logger) (store, string, error) {
 			return nil, "", fmt.Errorf("--data: %w (%w)", err, errSetting)
 		}
 		return store, "embedded in " + c.Log.Data, nil
+	}
+	if strings.Contains(c.redisURL, redisnode.PublicPassword) {
+		logger.Warn("Redis has the passwords that everybody can read in chatapp.yaml: make others, as is said there")
 	}
 	redisstore.LogClient(logger)
 	store, err := redisstore.Open(redisstore.Options{

@@ -151,19 +151,33 @@ func install(folder string) error {
 	if err != nil {
 		return fmt.Errorf("install: %w", err)
 	}
-	program, err := os.ReadFile(self)
-	if err != nil {
-		return fmt.Errorf("install: %w", err)
-	}
 	// In one step: the pod's containers may start again while it is written.
 	to := filepath.Join(folder, "chat")
-	if err := os.WriteFile(to+".new", program, 0o555); err != nil {
+	if err := copyProgram(self, to+".new"); err != nil {
 		return fmt.Errorf("install: %w", err)
 	}
 	if err := os.Rename(to+".new", to); err != nil {
 		return fmt.Errorf("install: %w", err)
 	}
 	return nil
+}
+
+func copyProgram(from, to string) (err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if err := os.Remove(to); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err // what an earlier try has left, and could not be written to
+	}
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o555)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	_, err = io.Copy(out, in)
+	return err
 }
 
 // cli becomes redis-cli. The password goes by the environment, where other

@@ -57,6 +57,9 @@ type Passwords struct {
 	Chat, ChatAlso, System, SystemAlso string
 }
 
+// PublicPassword is what the passwords begin with that chatapp.yaml comes with.
+const PublicPassword = "chatappChangeMe"
+
 // Node is one node of the set. Its methods keep nothing in it.
 type Node struct {
 	Name  string // redis-0; the Sentinel's id is made of it

@@ -236,7 +236,7 @@ func TestGracePeriod(t *testing.T) {
 	}
 	seconds := int64(5) // requests under way: shutdownWait in main.go
 	for _, setting := range []string{"drain-settle", "drain-spread", "drain-leave"} {
-		found := regexp.MustCompile(`"` + setting + `".*redis, (\d+)\*time.Second`).FindSubmatch(help)
+		found := regexp.MustCompile(`"` + setting + `".*, (\d+)\*time.Second\)`).FindSubmatch(help)
 		if found == nil {
 			t.Fatalf("config.go has no default of %s", setting)
 		}

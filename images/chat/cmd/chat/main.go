@@ -183,7 +183,7 @@ func openStore(c *config, logger *slog.Logger) (store, string, error) {
 		}
 		return store, "embedded in " + c.Log.Data, nil
 	}
-	if strings.Contains(c.redisURL, redisnode.PublicPassword) {
+	if strings.Contains(c.Log.RedisURL, redisnode.PublicPassword) {
 		logger.Warn("Redis has the passwords that everybody can read in chatapp.yaml: make others, as is said there")
 	}
 	redisstore.LogClient(logger)

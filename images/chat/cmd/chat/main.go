@@ -39,8 +39,13 @@ var version = "development"
 const exitSetting = 2
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "redis" {
-		os.Exit(redisNode(os.Args[2:]))
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case "redis":
+			os.Exit(redisNode(os.Args[2:]))
+		case "log":
+			os.Exit(logCommand(os.Args[2:], os.Getenv, os.Stdout, os.Stderr))
+		}
 	}
 	c, err := parse(os.Args[1:], os.Getenv, os.Stdout)
 	switch {
@@ -58,11 +63,16 @@ func main() {
 	context.AfterFunc(ctx, stop)
 	if err := run(ctx, c, os.Stdout, newLogger(c, os.Stderr)); err != nil {
 		fmt.Fprintf(os.Stderr, "chat: %v\n", err)
-		if errors.Is(err, errSetting) {
-			os.Exit(exitSetting)
-		}
-		os.Exit(1)
+		os.Exit(exitStatus(err))
 	}
+}
+
+// exitStatus is how the process ends after an error of run.
+func exitStatus(err error) int {
+	if errors.Is(err, errSetting) {
+		return exitSetting
+	}
+	return 1
 }
 
 func versionText() string {
@@ -178,6 +188,9 @@ type store interface {
 func openStore(c *config, logger *slog.Logger) (store, string, error) {
 	if c.Log.RedisURL == "" {
 		store, err := localstore.Open(localstore.Options{Dir: c.Log.Data, Retention: c.Keep, Logger: logger.With("component", "localstore")})
+		if _, damaged := errors.AsType[*localstore.DamageError](err); damaged {
+			return nil, "", err // no setting mends it
+		}
 		if err != nil {
 			return nil, "", fmt.Errorf("--data: %w (%w)", err, errSetting)
 		}

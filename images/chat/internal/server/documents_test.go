@@ -134,9 +134,14 @@ func TestOpenAPI(t *testing.T) {
 	try("GET", "/api/v1/messages?limit=0", "", "", true, 400)
 	try("GET", "/api/v1/messages?before=soon", "", "", true, 400)
 	try("POST", "/api/v1/messages", `{"key":"k"}`, "application/json", true, 400)
-	try("POST", "/api/v1/messages", `{"key":"k","name":"Ann","email":"ann@example.org","content":" "}`, "application/json", false, 400)
+	try("POST", "/api/v1/messages", `{"key":"k","name":"Ann","email":"ann@example.org","content":" "}`, "application/json", true, 400)
+	try("POST", "/api/v1/messages", `{"key":"k","topic":null,"name":"Ann","email":"ann@example.org","content":"x"}`, "application/json", true, 400)
+	try("POST", "/api/v1/messages", `{"key":"k","topic":"*","name":"Ann","email":"ann@example.org","content":"x"}`, "application/json", false, 400)
 	try("POST", "/api/v1/messages", strings.Repeat(" ", 70_000), "application/json", true, 413)
 	try("GET", "/api/v1/topics", "", "", false, 200)
+	try("GET", "/api/v1/topics?limit=1", "", "", false, 200)
+	try("GET", "/api/v1/topics?limit=1001", "", "", true, 400)
+	try("GET", "/api/v1/topics?after=soon", "", "", true, 400)
 	try("GET", "/ws", "", "", false, 426)
 	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/api/v1/openapi.yaml", "/api/v1/asyncapi.yaml"} {
 		try("GET", path, "", "", false, 200)
@@ -157,6 +162,11 @@ func TestOpenAPI(t *testing.T) {
 	elsewhere := map[string]string{
 		"GET /ws 101": "every test of frames", "GET /ws 400": "TestUpgrade", "GET /ws 403": "TestUpgrade",
 		"GET /ws 503": "TestLimitOfConnections", "POST /api/v1/messages 403": "TestCrossOriginPosts",
+		"GET /metrics 404":         "TestMetricsOnThePublicPort",
+		"GET /api/v1/messages 500": "TestPanicsAreLoggedAndAnswered", "POST /api/v1/messages 500": "TestPanicsAreLoggedAndAnswered",
+		"GET /api/v1/topics 500":       "TestPanicsAreLoggedAndAnswered",
+		"GET /api/v1/openapi.yaml 304": "TestConditionalRequests", "GET /api/v1/openapi.yaml 412": "TestConditionalRequests",
+		"GET /api/v1/asyncapi.yaml 304": "TestConditionalRequests", "GET /api/v1/asyncapi.yaml 412": "TestConditionalRequests",
 	}
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {

@@ -63,4 +63,7 @@ type Batch struct {
 	After   Pos
 	Events  []Event
 	Through Pos
+	// Gap says that events are missing between After and the first of Events:
+	// retention has removed them before they were read.
+	Gap bool
 }

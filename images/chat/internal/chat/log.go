@@ -64,6 +64,9 @@ type Log interface {
 	//  R6. What this version does not know, or what is damaged, is given as an
 	//      event of a kind that is not Known: it never ends the reading. All
 	//      processes of this version see it at the same position.
+	//  R7. Where retention has removed events after the position, Gap is set
+	//      in the batch that goes on beyond them. (Of a position between
+	//      events that were appended together this need not hold.)
 	Read(ctx context.Context, part int, after Pos, max int, wait time.Duration) (Batch, error)
 
 	// Before gives the last max events of a partition, of one topic or

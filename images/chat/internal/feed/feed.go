@@ -74,8 +74,13 @@ func New(log Log, o Options) *Feed {
 // Hub is where the feed brings the log.
 func (f *Feed) Hub() *Hub { return f.hub }
 
-// errAnotherLog says that the log was emptied or lost its tail.
-var errAnotherLog = errors.New("the log is not the one it was")
+// Why the hub begins again.
+var (
+	// errAnotherLog says that the log was emptied or lost its tail.
+	errAnotherLog = errors.New("the log is not the one it was")
+	// errOvertaken says that retention has removed what a tail had still to read.
+	errOvertaken = errors.New("retention has overtaken this server")
+)
 
 // Run feeds the hub until ctx ends. When the log turns out to be another, or
 // retention has overtaken a tail, the hub begins again and its subscribers are
@@ -90,6 +95,9 @@ func (f *Feed) Run(ctx context.Context) {
 		case errors.Is(err, errAnotherLog):
 			f.options.Logger.Warn("the log was emptied or lost its tail: clients start again from its latest messages")
 			f.options.Metrics.resets.Inc()
+		case errors.Is(err, errOvertaken):
+			f.options.Logger.Warn("messages were removed before this server had read them: clients resume, and are told")
+			f.options.Metrics.overtaken.Inc()
 		default:
 			f.options.Logger.Warn("the log cannot be read", "error", err)
 			clock.Pause(ctx, retryWait)
@@ -98,7 +106,7 @@ func (f *Feed) Run(ctx context.Context) {
 }
 
 // follow fills the window, then tails every partition until the log is
-// another or ctx ends.
+// another, a tail is overtaken, or ctx ends.
 func (f *Feed) follow(ctx context.Context) error {
 	epoch, err := f.fill(ctx)
 	if err != nil {
@@ -108,7 +116,7 @@ func (f *Feed) follow(ctx context.Context) error {
 	defer cancel(nil)
 	var tails sync.WaitGroup
 	for part, from := range f.hub.Snapshot().Head {
-		tails.Go(func() { f.tail(ctx, part, from) })
+		tails.Go(func() { cancel(f.tail(ctx, part, from)) })
 	}
 	tails.Go(func() { cancel(f.watch(ctx, epoch)) })
 	tails.Wait()
@@ -136,8 +144,10 @@ func (f *Feed) fill(ctx context.Context) (epoch uint64, err error) {
 	return now.epoch, nil
 }
 
-// tail hands each event after from to the hub, in order.
-func (f *Feed) tail(ctx context.Context, part int, from chat.Pos) {
+// tail hands each event after from to the hub, in order, until ctx ends. It
+// returns errOvertaken when some of them are gone: what comes after a gap is
+// shown to nobody, so that every cursor tells of it.
+func (f *Feed) tail(ctx context.Context, part int, from chat.Pos) error {
 	for ctx.Err() == nil {
 		batch, err := f.log.Follow(ctx, part, from, tailMost, tailWait)
 		if err != nil {
@@ -146,6 +156,9 @@ func (f *Feed) tail(ctx context.Context, part int, from chat.Pos) {
 				clock.Pause(ctx, retryWait)
 			}
 			continue
+		}
+		if batch.Gap {
+			return errOvertaken
 		}
 		if batch.Through == from {
 			continue
@@ -157,6 +170,7 @@ func (f *Feed) tail(ctx context.Context, part int, from chat.Pos) {
 		// together. A lone message never waits: the pause comes after it.
 		clock.Pause(ctx, f.options.Pace)
 	}
+	return context.Cause(ctx)
 }
 
 // publish hands a batch to the hub, in pieces that end where somebody has left

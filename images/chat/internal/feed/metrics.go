@@ -11,6 +11,7 @@ type Metrics struct {
 	tailLag    prometheus.Histogram
 	tailErrors prometheus.Counter
 	resets     prometheus.Counter
+	overtaken  prometheus.Counter
 }
 
 // NewMetrics registers the metrics with r.
@@ -26,6 +27,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
 		}),
 		tailErrors: counter("chat_tail_errors_total", "Failed reads of the log's tail."),
+		overtaken:  counter("chat_tail_overtaken_total", "Times retention removed messages before this server had read them."),
 		resets:     counter("chat_log_resets_total", "Times the log turned out to be another: emptied, or without its tail."),
 	}
 }

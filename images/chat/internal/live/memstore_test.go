@@ -126,7 +126,7 @@ func (s *memStore) Read(ctx context.Context, part int, after chat.Pos, max int, 
 		s.mu.Unlock()
 		first := upTo(p.messages, max0(after, p.floor))
 		if found := eventsOf(p.messages[first:min(first+max, len(p.messages))]); len(found) > 0 {
-			return chat.Batch{After: after, Events: found, Through: found[len(found)-1].ID.Pos}, nil
+			return chat.Batch{After: after, Events: found, Through: found[len(found)-1].ID.Pos, Gap: after.Compare(p.floor) < 0}, nil
 		} else if wait == 0 {
 			return none, nil
 		}

@@ -95,10 +95,17 @@ func within(pos, low, high []chat.Pos) bool {
 
 // honour gives the position of a cursor if everything after it is there still:
 // of this log, not before its floor, and not after its end (a log that lost
-// its tail).
+// its tail). Where retention has removed all there was, the floor may be after
+// the end.
 func honour(text string, hub feed.Snapshot, floor []chat.Pos) ([]chat.Pos, bool) {
+	low := slices.Clone(floor)
+	for part, head := range hub.Head {
+		if head.Compare(low[part]) < 0 {
+			low[part] = head
+		}
+	}
 	c, err := chat.ParseCursor(text)
-	if err != nil || c.Epoch != hub.Epoch || !within(c.Pos, floor, hub.Head) {
+	if err != nil || c.Epoch != hub.Epoch || !within(c.Pos, low, hub.Head) {
 		return nil, false
 	}
 	return c.Pos, true

@@ -56,6 +56,8 @@ func (s *Store) readAfter(after, head chat.Pos, max int) (chat.Batch, error) {
 				batch.Through = at
 			}
 		}
+		floor, _ := readPos(tx.Bucket(bucketMeta).Get(metaFloor))
+		batch.Gap = after.Compare(floor) < 0
 		return nil
 	})
 	if err != nil {

@@ -33,20 +33,32 @@ func (s *Store) Read(ctx context.Context, part int, after chat.Pos, most int, wa
 	ctx, cancel := s.within(ctx)
 	defer cancel()
 	p := s.parts[part]
-	events, err := s.read(ctx, p, after, max(most, 1), time.Now().Add(wait))
+	got, err := s.read(ctx, p, after, max(most, 1), time.Now().Add(wait))
 	if err != nil {
 		return chat.Batch{}, fmt.Errorf("read: %w", err)
 	}
-	batch := chat.Batch{After: after, Events: events, Through: after}
-	if len(events) > 0 {
-		batch.Through = events[len(events)-1].ID.Pos
+	batch := chat.Batch{After: after, Events: got.events, Through: after, Gap: len(got.events) > 0 && got.beyond(after)}
+	if len(got.events) > 0 {
+		batch.Through = got.events[len(got.events)-1].ID.Pos
 	}
 	return batch, nil
 }
 
-func (s *Store) read(ctx context.Context, p *partition, after chat.Pos, most int, end time.Time) ([]chat.Event, error) {
+// fetched is the events that one command found, and where the log began right
+// after it.
+type fetched struct {
+	events []chat.Event
+	floor  chat.Pos // of the last entry that retention has removed
+}
+
+// beyond reports whether retention has removed entries after that of a position.
+func (f fetched) beyond(after chat.Pos) bool {
+	return f.floor.Compare(chat.Pos{Ms: after.Ms, Seq: after.Seq}) > 0
+}
+
+func (s *Store) read(ctx context.Context, p *partition, after chat.Pos, most int, end time.Time) (fetched, error) {
 	if err := s.acquaint(ctx, p); err != nil {
-		return nil, err
+		return fetched{}, err
 	}
 	// Redis knows entries, the positions within them are ours. Unless after is
 	// known to be the last of its entry, that entry may hold more.
@@ -54,45 +66,62 @@ func (s *Store) read(ctx context.Context, p *partition, after chat.Pos, most int
 	atEnd := after == p.end || after.IsZero()
 	p.mu.Unlock()
 	if !atEnd || !time.Now().Before(end) {
-		got, err := s.fetch(ctx, p, after, most, s.cmd, &p.away, func(ctx context.Context, c *redis.Client, count int) ([]any, error) {
-			return c.Do(ctx, "xrange", p.keys.log, entryID(after), "+", "count", count).Slice()
+		got, err := s.fetch(ctx, p, after, most, s.cmd, &p.away, func(ctx context.Context, c *redis.Client, count int) ([]any, chat.Pos, error) {
+			return askWithFloor(ctx, c, p, "xrange", p.keys.log, entryID(after), "+", "count", count)
 		})
-		if err != nil || len(got) > 0 {
+		if err != nil || len(got.events) > 0 {
 			return got, err
 		}
 	}
 	for {
 		slice := min(tailSlice, time.Until(end))
 		if slice <= 0 || ctx.Err() != nil {
-			return nil, nil
+			return fetched{}, nil
 		}
-		got, err := s.fetch(ctx, p, after, most, s.tail, &p.away, func(ctx context.Context, c *redis.Client, count int) ([]any, error) {
+		got, err := s.fetch(ctx, p, after, most, s.tail, &p.away, func(ctx context.Context, c *redis.Client, count int) ([]any, chat.Pos, error) {
 			ms := max(1, (slice+time.Millisecond-1)/time.Millisecond) // 0 would be for ever
 			ctx, cancel := context.WithTimeout(ctx, slice+tailGrace)
 			defer cancel()
-			streams, err := c.Do(ctx, "xread", "count", count, "block", int64(ms), "streams", p.keys.log, entryID(after)).Slice()
-			if errors.Is(err, redis.Nil) || err != nil {
-				if errors.Is(err, redis.Nil) {
-					err = nil
-				}
-				return nil, err
+			streams, floor, err := askWithFloor(ctx, c, p, "xread", "count", count, "block", int64(ms), "streams", p.keys.log, entryID(after))
+			if err != nil || len(streams) == 0 {
+				return nil, floor, err
 			}
 			if len(streams) == 1 {
 				if stream, ok := streams[0].([]any); ok && len(stream) == 2 {
 					if entries, ok := stream[1].([]any); ok {
-						return entries, nil
+						return entries, floor, nil
 					}
 				}
 			}
-			return nil, errAnswer("the answer of XREAD")
+			return nil, floor, errAnswer("the answer of XREAD")
 		})
 		if ctx.Err() != nil && err != nil {
-			return nil, context.Cause(ctx)
+			return fetched{}, context.Cause(ctx)
 		}
-		if err != nil || len(got) > 0 {
+		if err != nil || len(got.events) > 0 {
 			return got, err
 		}
 	}
+}
+
+// askWithFloor sends a command and, in the same write, asks where the log
+// begins: at the earliest once the command is done. Nothing found is no error.
+func askWithFloor(ctx context.Context, c *redis.Client, p *partition, command ...any) (found []any, floor chat.Pos, err error) {
+	pipe := c.Pipeline()
+	asked := pipe.Do(ctx, command...)
+	began := pipe.HGet(ctx, p.keys.meta, "floor")
+	_, _ = pipe.Exec(ctx) // each command has its own error
+	if found, err = asked.Slice(); err != nil && !errors.Is(err, redis.Nil) {
+		return nil, chat.Pos{}, err
+	}
+	text, err := began.Result()
+	if errors.Is(err, redis.Nil) {
+		return found, chat.Pos{}, nil
+	}
+	if err == nil {
+		floor, err = parseEntryID(text)
+	}
+	return found, floor, err
 }
 
 // acquaint learns the epoch before the first read: what was read under an
@@ -111,26 +140,26 @@ func (s *Store) acquaint(ctx context.Context, p *partition) error {
 // fetch asks for as many entries as hold about most events and gives those after
 // a position.
 func (s *Store) fetch(ctx context.Context, p *partition, after chat.Pos, most int, at nodes, away *outage,
-	ask func(ctx context.Context, c *redis.Client, count int) ([]any, error),
-) ([]chat.Event, error) {
+	ask func(ctx context.Context, c *redis.Client, count int) ([]any, chat.Pos, error),
+) (got fetched, err error) {
 	p.mu.Lock()
 	generation := p.generation
 	count := p.entriesFor(most) + 1 // that of after may be among them
 	p.mu.Unlock()
 	var entries []any
-	err := s.try(ctx, at, away, p.keys.log, func(ctx context.Context, c *redis.Client) (err error) {
-		entries, err = ask(ctx, c, count)
+	err = s.try(ctx, at, away, p.keys.log, func(ctx context.Context, c *redis.Client) (err error) {
+		entries, got.floor, err = ask(ctx, c, count)
 		return err
 	})
 	if err != nil || len(entries) == 0 {
-		return nil, err
+		return got, err
 	}
 	all := make([]chat.Event, 0, most)
 	used := 0
 	for _, raw := range entries {
 		e, err := parseEntry(raw, p.n)
 		if err != nil {
-			return nil, err
+			return got, err
 		}
 		used++
 		all = e.events(all)
@@ -151,7 +180,8 @@ func (s *Store) fetch(ctx context.Context, p *partition, after chat.Pos, most in
 		}
 		p.perEntry += (float64(len(all))/float64(used) - p.perEntry) / 4
 	}
-	return all, nil
+	got.events = all
+	return got, nil
 }
 
 // entriesFor is how many entries hold about n events. p.mu is held.

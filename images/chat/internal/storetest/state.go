@@ -67,6 +67,42 @@ func testS2(t *testing.T, f Factory) {
 	eventually(t, "S2: the floor rises", func() bool { return !hs[1].state(0).Floor.IsZero() })
 }
 
+// testR7 reads on, at a log that forgets quickly, from places that retention
+// has passed, and from places that it has not.
+func testR7(t *testing.T, f Factory) {
+	h := open(t, f(t, Options{Partitions: 1, Retention: chat.Retention{Messages: 160}}))
+	g := newGen(27, "r7")
+	var ends []chat.Pos // of the appends
+	for range 100 {
+		got := h.append(0, g.drafts("general", 1+g.IntN(20))...)
+		ends = append(ends, got[len(got)-1].ID.Pos)
+	}
+	atRest(h)
+	floor := h.state(0).Floor
+	gaps := 0
+	for i, after := range ends {
+		for _, wait := range []time.Duration{0, time.Second} {
+			if i == len(ends)-1 {
+				wait = 0 // there is nothing to wait for
+			}
+			batch, err := h.Read(h.ctx(), 0, after, 50, wait)
+			if err != nil {
+				t.Fatalf("R7: %v", err)
+			}
+			passed := after.Compare(chat.Pos{Ms: floor.Ms, Seq: floor.Seq}) < 0 // an earlier append's
+			if batch.Gap != passed {
+				t.Errorf("R7: after append %d, at %v: gap %v; the floor is %v", i, after, batch.Gap, floor)
+			}
+			if batch.Gap {
+				gaps++
+			}
+		}
+	}
+	if gaps == 0 || gaps == 2*len(ends) {
+		t.Errorf("R7: %d of %d reads have a gap: this shows nothing", gaps, 2*len(ends))
+	}
+}
+
 func testS3(t *testing.T, f Factory) {
 	l := f(t, Options{Partitions: 2})
 	h := open(t, l)

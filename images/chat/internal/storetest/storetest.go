@@ -102,6 +102,7 @@ func Run(t *testing.T, f Factory) {
 		{"R6_LaterKindsAndFields", testLaterVersion},
 		{"R6_Damage", testDamage},
 		{"R6_DamageAtTheEnd", testDamageAtTheEnd},
+		{"R7_GapWhereRetentionPassed", testR7},
 		{"B1_DirectlyPrecedeTheBound", testB1},
 		{"B2_AnyBound", testB2},
 		{"B3_WithoutWhatRetentionRemoved", testB3},

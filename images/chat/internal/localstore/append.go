@@ -75,7 +75,8 @@ func (s *Store) write(tx *bbolt.Tx, events []chat.Event) ([]chat.Appended, chat.
 		}
 		results[i] = chat.Appended{ID: chat.ID{Pos: pos}}
 		at := posKey(pos)
-		_, count, _ := readTopic(topics.Get([]byte(topic)))
+		name := append(append(make([]byte, 0, e.Size()+recordRoom), topic...), 0) // the beginning of the value, too
+		_, count, _ := readTopic(topics.Get(name[:len(topic)]))
 		if e.Kind.IsMessage() {
 			count++
 		}
@@ -83,8 +84,8 @@ func (s *Store) write(tx *bbolt.Tx, events []chat.Event) ([]chat.Appended, chat.
 			bucket     *bbolt.Bucket
 			key, value []byte
 		}{
-			{log, at, e.AppendRecord(append([]byte(topic), 0))},
-			{topics, []byte(topic), topicValue(pos, count)},
+			{log, at, e.AppendRecord(name)},
+			{topics, name[:len(topic):len(topic)], topicValue(pos, count)},
 			{places, placeKey(topic, pos), nil},
 			{keys, digest[:], at},
 			{ages, at, digest[:]},
@@ -115,6 +116,10 @@ func (s *Store) write(tx *bbolt.Tx, events []chat.Event) ([]chat.Appended, chat.
 	}
 	return results, head, nil
 }
+
+// recordRoom is what the value of an event takes beside the event's Size, at
+// the most: the NUL, the kind, and two bytes for the length of each field.
+const recordRoom = 16
 
 // nextBatch is the position of the next batch's first message: now by the
 // clock, but never at or before the last batch, even if the clock was set back.

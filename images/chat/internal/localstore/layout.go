@@ -44,8 +44,9 @@ var (
 
 const posSize = 6 + 4 + 1
 
-func posKey(p chat.Pos) []byte {
-	b := make([]byte, 0, posSize)
+func posKey(p chat.Pos) []byte { return appendPos(make([]byte, 0, posSize), p) }
+
+func appendPos(b []byte, p chat.Pos) []byte {
 	b = append(b, byte(p.Ms>>40), byte(p.Ms>>32))
 	b = binary.BigEndian.AppendUint32(b, uint32(p.Ms))
 	b = binary.BigEndian.AppendUint32(b, p.Seq)
@@ -65,11 +66,12 @@ func readPos(b []byte) (p chat.Pos, ok bool) {
 }
 
 func placeKey(topic string, p chat.Pos) []byte {
-	return append(append([]byte(topic), 0), posKey(p)...)
+	b := append(append(make([]byte, 0, len(topic)+1+posSize), topic...), 0)
+	return appendPos(b, p)
 }
 
 func topicValue(last chat.Pos, count uint64) []byte {
-	return binary.BigEndian.AppendUint64(posKey(last), count)
+	return binary.BigEndian.AppendUint64(appendPos(make([]byte, 0, posSize+8), last), count)
 }
 
 // readTopic reads a value of topics; false: there is none, or it is damaged.

@@ -3,6 +3,7 @@ package localstore
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -119,11 +120,10 @@ func BenchmarkAppend(b *testing.B) {
 			}
 			defer s.Close()
 			events := make([]chat.Event, size)
-			n := 0
+			random := rand.New(rand.NewPCG(1, 2)) // keys without an order, as UUIDs are
 			for b.Loop() {
 				for i := range events {
-					n++
-					events[i] = chat.NewEvent(chat.Draft{Key: fmt.Sprintf("%032d", n), Topic: "tea", Name: "Ann", Email: "ann@example.org", Content: strings.Repeat("x", 200)})
+					events[i] = chat.NewEvent(chat.Draft{Key: fmt.Sprintf("%016x%016x", random.Uint64(), random.Uint64()), Topic: "tea", Name: "Ann", Email: "ann@example.org", Content: strings.Repeat("x", 200)})
 				}
 				if _, err := s.Append(b.Context(), 0, events); err != nil {
 					b.Fatal(err)

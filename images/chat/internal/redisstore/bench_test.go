@@ -241,3 +241,25 @@ func BenchmarkLatency(b *testing.B) {
 	b.ReportMetric(float64(seen)/float64(raw), "×raw")
 	b.ReportMetric(0, "ns/op")
 }
+
+// BenchmarkReplicated gives what an append costs that two replicas confirm: the
+// master's time (network and disk included), and the time to the answer.
+func BenchmarkReplicated(b *testing.B) {
+	for _, size := range []int{1, 64} {
+		b.Run(fmt.Sprintf("batch=%d", size), func(b *testing.B) {
+			master := redistest.Start(b)
+			for range 2 {
+				redistest.StartReplica(b, master)
+			}
+			s := open(b, redisstore.Options{URL: master.URL(), MinReplicas: 1})
+			before, n := cpu(b, master), 0
+			for b.Loop() {
+				n++
+				if _, err := s.Append(context.Background(), 0, benchEvents(1, n, size, 1)); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64((cpu(b, master)-before).Microseconds())/float64(n), "redis-µs/append")
+		})
+	}
+}

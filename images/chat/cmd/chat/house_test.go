@@ -23,10 +23,10 @@ var allowed = map[string][]string{
 	"internal/measured":   {"internal/chat"},
 	"internal/clock":      {},
 	"internal/limit":      {"internal/chat"},
-	"internal/feed":       {"internal/chat", "internal/clock", "internal/wire"},
+	"internal/feed":       {"internal/chat", "internal/clock", "internal/filter", "internal/wire"},
 	"internal/crowd":      {"internal/chat", "internal/clock", "internal/wire"},
 	"internal/live": {
-		"internal/chat", "internal/clock", "internal/crowd", "internal/feed", "internal/limit", "internal/people", "internal/wire",
+		"internal/chat", "internal/clock", "internal/crowd", "internal/feed", "internal/filter", "internal/limit", "internal/people", "internal/wire",
 	},
 	"internal/server": {"internal/chat", "internal/limit", "internal/live", "internal/people", "internal/wire"},
 	"cmd/house":       {},

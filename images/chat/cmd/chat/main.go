@@ -116,8 +116,10 @@ func run(ctx context.Context, c *config, out io.Writer, logger *slog.Logger) (er
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	var sessions *live.Sessions // made below; nothing changes before
 	service := chat.NewService(measured.NewLog(store, registry), chat.Options{
 		AppendTimeout: c.Log.AppendTimeout, SteppedOver: measured.NewUnknown(registry, logger).SteppedOver,
+		Numbers: store, Broadcast: store, Changed: func(change chat.Change) { sessions.Changed(change) },
 	})
 	service.Start()
 	defer func() {
@@ -126,7 +128,8 @@ func run(ctx context.Context, c *config, out io.Writer, logger *slog.Logger) (er
 		err = errors.Join(err, service.Close(bounded))
 	}()
 	metrics := live.NewMetrics(registry)
-	sessions := live.New(c.Sessions, service, store, metrics, logger)
+	c.Sessions.Features = append(c.Sessions.Features, "conversation")
+	sessions = live.New(c.Sessions, service, store, metrics, logger)
 	sessions.Start()
 	defer sessions.Close()
 	edge, err := server.New(c.Edge, service, sessions, metrics, registry, web.Dist(), api.Documents, logger)
@@ -182,6 +185,8 @@ func run(ctx context.Context, c *config, out io.Writer, logger *slog.Logger) (er
 type store interface {
 	chat.Log
 	chat.Presence
+	chat.Numbers
+	chat.Broadcast
 }
 
 // openStore opens the store that the settings name, and says which it is.

@@ -31,6 +31,11 @@ type Error struct {
 	RetryAfter time.Duration // 0: not said
 	Topics     []string      // those that are not there, where that is the matter
 	Cause      error
+
+	// Of a filter that cannot be read: the character, from 1, and what was
+	// expected there, in words. At is 0 in every other error.
+	At       int
+	Expected string
 }
 
 func (e *Error) Error() string {

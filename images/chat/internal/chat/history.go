@@ -18,6 +18,7 @@ type Page struct {
 type Query struct {
 	Topics  TopicSet
 	Before  ID                  // the page ends just before it; zero: with the latest
+	Bounds  []Pos               // in place of Before: by partition, just before these
 	Limit   int                 // cut to 1..MaxHistory
 	ReplyTo ID                  // direct replies to this message alone; zero: all
 	Wants   func(*Message) bool // a filter; nil: all
@@ -39,7 +40,11 @@ func (s *Service) Find(ctx context.Context, who Principal, q Query) (Page, error
 	}
 	q.Limit = max(1, min(q.Limit, MaxHistory))
 	read := func(before ID, limit int) (Page, error) {
-		return s.HistoryBefore(ctx, who, q.Topics, s.boundsBefore(before), limit)
+		bounds := s.boundsBefore(before)
+		if q.Bounds != nil && before == q.Before {
+			bounds = q.Bounds
+		}
+		return s.HistoryBefore(ctx, who, q.Topics, bounds, limit)
 	}
 	if q.ReplyTo != (ID{}) {
 		// Not by what is remembered: it must be there now.

@@ -23,6 +23,9 @@ type Log interface {
 	Follow(ctx context.Context, part int, after chat.Pos, max int, wait time.Duration) (chat.Batch, error)
 	Recent(ctx context.Context, part int, state chat.State, max int) (chat.Batch, error)
 	State(ctx context.Context, part int) (chat.State, error)
+	FollowNumbers(ctx context.Context, part int, after chat.Rev, wait time.Duration) ([]chat.Change, chat.Rev, error)
+	Dress(ctx context.Context, who chat.Principal, messages []chat.Message) error
+	Listen(ctx context.Context, take func(part int, list []chat.Ephemeral))
 }
 
 // Options of a Feed.
@@ -88,6 +91,8 @@ var (
 func (f *Feed) Run(ctx context.Context) {
 	var asking sync.WaitGroup
 	asking.Go(func() { f.asker.run(ctx) })
+	asking.Go(func() { f.flush(ctx) })
+	asking.Go(func() { f.log.Listen(ctx, func(_ int, list []chat.Ephemeral) { f.hub.Whisper(list) }) })
 	defer asking.Wait()
 	for ctx.Err() == nil {
 		switch err := f.follow(ctx); {
@@ -108,7 +113,7 @@ func (f *Feed) Run(ctx context.Context) {
 // follow fills the window, then tails every partition until the log is
 // another, a tail is overtaken, or ctx ends.
 func (f *Feed) follow(ctx context.Context) error {
-	epoch, err := f.fill(ctx)
+	epoch, revs, err := f.fill(ctx)
 	if err != nil {
 		return err
 	}
@@ -117,31 +122,94 @@ func (f *Feed) follow(ctx context.Context) error {
 	var tails sync.WaitGroup
 	for part, from := range f.hub.Snapshot().Head {
 		tails.Go(func() { cancel(f.tail(ctx, part, from)) })
+		tails.Go(func() { f.tailNumbers(ctx, part, revs[part]) })
 	}
 	tails.Go(func() { cancel(f.watch(ctx, epoch)) })
 	tails.Wait()
 	return context.Cause(ctx)
 }
 
-// fill reads the recent end of every partition into the hub's window.
-func (f *Feed) fill(ctx context.Context) (epoch uint64, err error) {
+// fill reads the recent end of every partition into the hub's window, and the
+// numbers of what is there.
+func (f *Feed) fill(ctx context.Context) (epoch uint64, revs []chat.Rev, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
 	now, err := f.ask(ctx)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	recent := make([]chat.Batch, len(now.states))
+	standing := Standing{Revs: make([]chat.Rev, len(now.states))}
 	for part, state := range now.states {
+		// First where the numbers stand: what changes from here on, the tail tells.
+		if _, standing.Revs[part], err = f.log.FollowNumbers(ctx, part, 0, 0); err != nil {
+			return 0, nil, fmt.Errorf("read where the numbers stand: %w", err)
+		}
 		if recent[part], err = f.log.Recent(ctx, part, state, max(1, preload/len(now.states))); err != nil {
-			return 0, fmt.Errorf("read the latest messages: %w", err)
+			return 0, nil, fmt.Errorf("read the latest messages: %w", err)
+		}
+		var messages []chat.Message
+		for _, e := range recent[part].Events {
+			if e.Kind.IsMessage() {
+				messages = append(messages, e.Message())
+			}
+		}
+		if err := f.log.Dress(ctx, chat.Guest, messages); err != nil {
+			return 0, nil, fmt.Errorf("read the latest numbers: %w", err)
+		}
+		for _, m := range messages {
+			if m.Rev != 0 {
+				standing.Changes = append(standing.Changes, chat.Change{ID: m.ID, Topic: m.Topic, Rev: m.Rev, Tally: m.Tally})
+			}
 		}
 	}
-	f.hub.Reset(now.epoch, recent)
+	f.hub.Reset(now.epoch, recent, standing)
 	f.mu.Lock()
 	f.filled = true
 	f.mu.Unlock()
-	return now.epoch, nil
+	return now.epoch, standing.Revs, nil
+}
+
+// tailNumbers hands each change of numbers after from to the hub.
+func (f *Feed) tailNumbers(ctx context.Context, part int, from chat.Rev) {
+	for ctx.Err() == nil {
+		changes, next, err := f.log.FollowNumbers(ctx, part, from, tailWait)
+		if err != nil {
+			if ctx.Err() == nil {
+				f.options.Metrics.tailErrors.Inc()
+				clock.Pause(ctx, retryWait)
+			}
+			continue
+		}
+		from = next
+		if len(changes) > 0 {
+			f.hub.Learn(part, changes, from)
+			clock.Pause(ctx, f.options.Pace)
+		}
+	}
+}
+
+// flush has the hub tell numbers when they are due.
+func (f *Feed) flush(ctx context.Context) {
+	for {
+		var later <-chan time.Time
+		var timer *time.Timer
+		if wait := f.hub.flush(time.Now()); wait > 0 {
+			timer = time.NewTimer(wait)
+			later = timer.C
+		}
+		select {
+		case <-f.hub.due:
+		case <-later:
+		case <-ctx.Done():
+		}
+		if timer != nil {
+			timer.Stop()
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
 }
 
 // tail hands each event after from to the hub, in order, until ctx ends. It

@@ -14,6 +14,9 @@ type Subscriber interface {
 	// Deliver takes messages as they come from the log. A subscriber for which
 	// too much waits ends itself.
 	Deliver(*wire.Frame)
+	// Whisper takes ephemeral messages. A subscriber for which much waits drops
+	// them.
+	Whisper(*wire.Frame)
 	// Answer takes what the subscriber has asked for.
 	Answer(*wire.Frame)
 	// Lost says that the subscription has ended, since the log is another or
@@ -26,7 +29,8 @@ type Subscription struct {
 	to       Subscriber
 	interest Interest
 	named    []string // interest.named()
-	at       int      // index in the hub's list
+	group    *group
+	at       int // index in the group's list
 
 	// What the batch that is being delivered has for it.
 	batch uint64
@@ -44,23 +48,21 @@ type Hub struct {
 	mu        sync.Mutex
 	epoch     uint64
 	window    window
-	public    []*Subscription // want every public topic
-	others    []*Subscription // all others
-	byTopic   map[string]map[*Subscription]struct{}
-	refreshed string        // the cursor that Refresh gave last
-	changed   chan struct{} // closed, and replaced, when the head moves or the log is another
-
-	// Of deliver, for the batch that is being delivered.
-	batch       uint64          // counts the batches delivered
-	touched     []*Subscription // have a view of their own
-	noItems     view            // where the views of h.others begin
-	publicItems view            // where the views of h.public begin
+	numbers   numbers
+	groups    map[string]*group // by the key of their filter; "" has none
+	refreshed string            // the cursor that Refresh gave last
+	changed   chan struct{}     // closed, and replaced, when the head moves or the log is another
+	due       chan struct{}     // capacity 1: there are numbers to be told
 }
 
 // NewHub makes a hub without subscribers, of an empty log.
 func NewHub(partitions int, metrics *Metrics) *Hub {
-	h := &Hub{metrics: metrics, byTopic: map[string]map[*Subscription]struct{}{}, changed: make(chan struct{})}
+	h := &Hub{
+		metrics: metrics, groups: map[string]*group{"": newGroup(nil)},
+		changed: make(chan struct{}), due: make(chan struct{}, 1),
+	}
 	none := make([]chat.Pos, partitions)
+	h.numbers.reset(partitions, Standing{})
 	h.window.reset(none, none, nil)
 	return h
 }
@@ -74,22 +76,23 @@ func (h *Hub) Publish(part int, batch chat.Batch) {
 	h.window.add(part, items, batch.Through)
 	h.signal()
 	if len(items) > 0 {
-		h.metrics.deliveries.Add(float64(h.deliver(items)))
+		h.metrics.deliveries.Add(float64(h.deliver(h.fresh(items))))
 	}
 }
 
 // Attach makes a subscriber of what comes after pos: what the window has of it
-// is answered at once, and everything later is delivered. It refuses, and
-// changes nothing, if the log is another by now, if the window does not reach
-// back to pos, or if more than MaxAttach messages or MaxAttachBytes of JSON
-// would have to be answered.
-func (h *Hub) Attach(to Subscriber, interest Interest, epoch uint64, pos []chat.Pos) (*Subscription, bool) {
+// is answered at once, and everything later is delivered; likewise what the hub
+// has learned of numbers after seen (Fresh). It refuses, and changes nothing,
+// if the log is another by now, if the window does not reach back to pos, or if
+// more than MaxAttach messages, MaxAttachBytes of JSON or MaxUpdates updates would
+// have to be answered.
+func (h *Hub) Attach(to Subscriber, interest Interest, epoch uint64, pos []chat.Pos, seen uint64) (*Subscription, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if epoch != h.epoch || !covers(h.window.start, pos) {
 		return nil, false
 	}
-	missed := after(h.window.items, interest, pos)
+	missed := filtered(h.fresh(after(h.window.items, interest.unfiltered(), pos)), interest)
 	size := 0
 	for _, it := range missed {
 		size += len(it.JSON)
@@ -97,10 +100,17 @@ func (h *Hub) Attach(to Subscriber, interest Interest, epoch uint64, pos []chat.
 	if len(missed) > MaxAttach || size > MaxAttachBytes {
 		return nil, false
 	}
+	updates, ok := h.numbers.learnedAfter(seen, interest, pos, MaxUpdates)
+	if !ok {
+		return nil, false
+	}
 	s := &Subscription{to: to, interest: interest, named: interest.named()}
 	h.add(s)
 	if len(missed) > 0 {
 		to.Answer(Frame(missed, h.cursor()))
+	}
+	if len(updates) > 0 {
+		to.Answer(Updates(updates))
 	}
 	return s, true
 }
@@ -112,18 +122,28 @@ const (
 )
 
 // list is where a subscription is kept.
-func (h *Hub) list(s *Subscription) *[]*Subscription {
+func (s *Subscription) list() *[]*Subscription {
 	if s.interest.Topics.All {
-		return &h.public
+		return &s.group.public
 	}
-	return &h.others
+	return &s.group.others
 }
 
 func (h *Hub) add(s *Subscription) {
-	list := h.list(s)
+	key := ""
+	if s.interest.Filter != nil {
+		key = s.interest.Filter.Key()
+	}
+	g := h.groups[key]
+	if g == nil {
+		g = newGroup(s.interest.Filter)
+		h.groups[key] = g
+	}
+	s.group = g
+	list := s.list()
 	s.at = len(*list)
 	*list = append(*list, s)
-	h.name(s)
+	s.name()
 }
 
 // Renew takes in that the sight of a subscription has grown. A sight that has
@@ -136,31 +156,33 @@ func (h *Hub) Renew(s *Subscription) {
 	named := s.interest.named()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if list := *h.list(s); s.at >= len(list) || list[s.at] != s {
+	if list := *s.list(); s.at >= len(list) || list[s.at] != s {
 		return // it has ended
 	}
-	h.unname(s)
+	s.unname()
 	s.named = named
-	h.name(s)
+	s.name()
 }
 
-// name and unname keep byTopic.
-func (h *Hub) name(s *Subscription) {
+// name and unname keep the group's byTopic.
+func (s *Subscription) name() {
+	g := s.group
 	for _, topic := range s.named {
-		set := h.byTopic[topic]
+		set := g.byTopic[topic]
 		if set == nil {
 			set = map[*Subscription]struct{}{}
-			h.byTopic[topic] = set
+			g.byTopic[topic] = set
 		}
 		set[s] = struct{}{}
 	}
 }
 
-func (h *Hub) unname(s *Subscription) {
+func (s *Subscription) unname() {
+	g := s.group
 	for _, topic := range s.named {
-		delete(h.byTopic[topic], s)
-		if len(h.byTopic[topic]) == 0 {
-			delete(h.byTopic, topic)
+		delete(g.byTopic[topic], s)
+		if len(g.byTopic[topic]) == 0 {
+			delete(g.byTopic, topic)
 		}
 	}
 }
@@ -173,7 +195,7 @@ func (h *Hub) Detach(s *Subscription) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	list := h.list(s)
+	list, g := s.list(), s.group
 	if s.at >= len(*list) || (*list)[s.at] != s {
 		return // Lost
 	}
@@ -182,7 +204,10 @@ func (h *Hub) Detach(s *Subscription) {
 	(*list)[s.at].at = s.at
 	(*list)[last] = nil
 	*list = (*list)[:last]
-	h.unname(s)
+	s.unname()
+	if g.filter != nil && len(g.public) == 0 && len(g.others) == 0 {
+		delete(h.groups, g.filter.Key())
+	}
 }
 
 // Refresh answers every subscriber with the head's cursor, in order with its
@@ -196,9 +221,11 @@ func (h *Hub) Refresh(frame func(cursor string) *wire.Frame) {
 	}
 	h.refreshed = cursor
 	f := frame(cursor)
-	for _, list := range [][]*Subscription{h.public, h.others} {
-		for _, s := range list {
-			s.to.Answer(f)
+	for _, g := range h.groups {
+		for _, list := range [][]*Subscription{g.public, g.others} {
+			for _, s := range list {
+				s.to.Answer(f)
+			}
 		}
 	}
 }
@@ -212,13 +239,15 @@ func (h *Hub) Snapshot() Snapshot {
 		Start:   slices.Clone(h.window.start),
 		Head:    slices.Clone(h.window.head),
 		Changed: h.changed,
+		hub:     h,
 		items:   slices.Clip(h.window.items),
 	}
 }
 
 // Reset begins anew, with another log or after a part that this server has
-// missed: recent has the end of each partition. All subscriptions end.
-func (h *Hub) Reset(epoch uint64, recent []chat.Batch) {
+// missed: recent has the end of each partition, standing its numbers. All
+// subscriptions end.
+func (h *Hub) Reset(epoch uint64, recent []chat.Batch, standing Standing) {
 	var (
 		start, head = make([]chat.Pos, len(recent)), make([]chat.Pos, len(recent))
 		items       []Item
@@ -230,14 +259,17 @@ func (h *Hub) Reset(epoch uint64, recent []chat.Batch) {
 	Sort(items)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, list := range [][]*Subscription{h.public, h.others} {
-		for _, s := range list {
-			s.to.Lost()
+	for _, g := range h.groups {
+		for _, list := range [][]*Subscription{g.public, g.others} {
+			for _, s := range list {
+				s.to.Lost()
+			}
 		}
+		g.public, g.others = nil, nil
 	}
-	h.public, h.others = nil, nil
-	clear(h.byTopic)
+	h.groups = map[string]*group{"": newGroup(nil)}
 	h.epoch = epoch
+	h.numbers.reset(len(recent), standing)
 	h.window.reset(start, head, items)
 	h.signal()
 }

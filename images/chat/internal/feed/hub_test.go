@@ -23,6 +23,7 @@ type gatherer struct {
 
 func (g *gatherer) Deliver(f *wire.Frame) { g.frames = append(g.frames, f) }
 func (g *gatherer) Answer(f *wire.Frame)  { g.frames = append(g.frames, f) }
+func (g *gatherer) Whisper(f *wire.Frame) { g.frames = append(g.frames, f) }
 func (g *gatherer) Lost()                 { g.lost = true }
 
 func newHub(partitions int) *Hub {
@@ -54,7 +55,7 @@ func batch(messages ...chat.Message) chat.Batch {
 // window and its attaching.
 func TestAttachQueuesWhatCameBetween(t *testing.T) {
 	h := newHub(2)
-	h.Reset(7, []chat.Batch{batch(logged(0, 1, "tea")), batch(logged(1, 2, "cake"))})
+	h.Reset(7, []chat.Batch{batch(logged(0, 1, "tea")), batch(logged(1, 2, "cake"))}, Standing{})
 	before := h.Snapshot()
 	h.Publish(0, batch(logged(0, 3, "tea"), logged(0, 4, "jam")))
 	h.Publish(1, batch(logged(1, 5, "cake")))
@@ -65,10 +66,10 @@ func TestAttachQueuesWhatCameBetween(t *testing.T) {
 		{aboutAll, 2}, {about("jam"), 1}, {about("tea"), 2}, {about(), 0},
 	} {
 		var g gatherer
-		if _, ok := h.Attach(&g, c.interest, 8, before.Head); ok {
+		if _, ok := h.Attach(&g, c.interest, 8, before.Head, 0); ok {
 			t.Error("attached to another log")
 		}
-		s, ok := h.Attach(&g, c.interest, 7, before.Head)
+		s, ok := h.Attach(&g, c.interest, 7, before.Head, 0)
 		if !ok {
 			t.Fatal("not attached")
 		}
@@ -83,19 +84,19 @@ func TestAttachQueuesWhatCameBetween(t *testing.T) {
 		}
 		h.Detach(s) // again: nothing happens
 	}
-	if len(h.public) != 0 || len(h.others) != 0 || len(h.byTopic) != 0 {
-		t.Errorf("after all have left, the hub keeps %d, %d and %d", len(h.public), len(h.others), len(h.byTopic))
+	if len(h.groups[""].public) != 0 || len(h.groups[""].others) != 0 || len(h.groups[""].byTopic) != 0 {
+		t.Errorf("after all have left, the hub keeps %d, %d and %d", len(h.groups[""].public), len(h.groups[""].others), len(h.groups[""].byTopic))
 	}
 }
 
 func TestAttachRefusesWhatTheWindowLacks(t *testing.T) {
 	h := newHub(1)
-	h.Reset(7, []chat.Batch{{After: chat.Pos{Ms: 10}, Through: chat.Pos{Ms: 10}}})
+	h.Reset(7, []chat.Batch{{After: chat.Pos{Ms: 10}, Through: chat.Pos{Ms: 10}}}, Standing{})
 	for n := 11; n <= 11+MaxAttach; n++ {
 		h.Publish(0, batch(logged(0, n, "tea")))
 	}
 	attach := func(ms uint64) bool {
-		_, ok := h.Attach(&gatherer{}, aboutAll, 7, []chat.Pos{{Ms: ms}})
+		_, ok := h.Attach(&gatherer{}, aboutAll, 7, []chat.Pos{{Ms: ms}}, 0)
 		return ok
 	}
 	if attach(9) {
@@ -137,7 +138,7 @@ func TestWindowIsBounded(t *testing.T) {
 // asked for, in order.
 func TestTheSameViewSharesAFrame(t *testing.T) {
 	h := newHub(1)
-	h.Reset(1, []chat.Batch{{}})
+	h.Reset(1, []chat.Batch{{}}, Standing{})
 	interests := []Interest{
 		aboutAll, aboutAll,
 		about("tea"), about("nothing", "tea"),
@@ -147,7 +148,7 @@ func TestTheSameViewSharesAFrame(t *testing.T) {
 	want := []string{"1 2 3 4", "1 2 3 4", "1 3", "1 3", "1 2 3", "1 2 3", "1 2 3", "2", "", ""}
 	got := make([]gatherer, len(interests))
 	for i, interest := range interests {
-		if _, ok := h.Attach(&got[i], interest, 1, make([]chat.Pos, 1)); !ok {
+		if _, ok := h.Attach(&got[i], interest, 1, make([]chat.Pos, 1), 0); !ok {
 			t.Fatal("not attached")
 		}
 	}
@@ -189,17 +190,17 @@ func TestTheSameViewSharesAFrame(t *testing.T) {
 // more.
 func TestResetEndsSubscriptions(t *testing.T) {
 	h := newHub(1)
-	h.Reset(1, []chat.Batch{{}})
+	h.Reset(1, []chat.Batch{{}}, Standing{})
 	var all, one, none gatherer
 	var subscriptions []*Subscription
 	for g, interest := range map[*gatherer]Interest{&all: aboutAll, &one: about("tea"), &none: about()} {
-		s, ok := h.Attach(g, interest, 1, make([]chat.Pos, 1))
+		s, ok := h.Attach(g, interest, 1, make([]chat.Pos, 1), 0)
 		if !ok {
 			t.Fatal("not attached")
 		}
 		subscriptions = append(subscriptions, s)
 	}
-	h.Reset(2, []chat.Batch{{}})
+	h.Reset(2, []chat.Batch{{}}, Standing{})
 	h.Publish(0, batch(logged(0, 1, "tea")))
 	for _, g := range []gatherer{all, one, none} {
 		if !g.lost || len(g.frames) > 0 {

@@ -8,6 +8,7 @@ import (
 // Metrics of the reading side.
 type Metrics struct {
 	deliveries prometheus.Counter
+	updates    prometheus.Counter
 	tailLag    prometheus.Histogram
 	tailErrors prometheus.Counter
 	resets     prometheus.Counter
@@ -22,6 +23,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	return &Metrics{
 		deliveries: counter("chat_deliveries_total", "Messages queued for sessions as they came from the log."),
+		updates:    counter("chat_updates_total", "Updates of messages' numbers queued for sessions."),
 		tailLag: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "chat_tail_lag_seconds", Help: "From the log's stamp on a message to this server's reading it, clocks' difference included.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),

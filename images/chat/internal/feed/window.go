@@ -41,13 +41,13 @@ func (w *window) add(part int, items []Item, through chat.Pos) {
 func (w *window) keep(items []Item) {
 	w.items = append(w.items, items...)
 	for _, it := range items {
-		w.bytes += len(it.JSON)
+		w.bytes += it.Size()
 	}
 	drop := 0
 	for len(w.items)-drop > windowItems || w.bytes > windowBytes {
 		it := w.items[drop]
 		w.start[it.ID.Part] = it.ID.Pos
-		w.bytes -= len(it.JSON)
+		w.bytes -= it.Size()
 		drop++
 	}
 	w.items = w.items[drop:]
@@ -83,6 +83,24 @@ func after(items []Item, interest Interest, pos []chat.Pos) []Item {
 	return found
 }
 
+// Filtered takes out what the filter does not let through.
+func (i Interest) Filtered(items []Item) []Item { return filtered(items, i) }
+
+// filtered takes out what the filter does not let through. Numbers come before
+// it: a deleted message matches no filter.
+func filtered(items []Item, interest Interest) []Item {
+	if interest.Filter == nil {
+		return items
+	}
+	var found []Item
+	for _, it := range items {
+		if it.matches(interest.Filter) {
+			found = append(found, it)
+		}
+	}
+	return found
+}
+
 // Snapshot is the hub at one moment. It stays as it is, and may be read by
 // many goroutines.
 type Snapshot struct {
@@ -91,6 +109,7 @@ type Snapshot struct {
 	Head    []chat.Pos      // by partition: how far the log had been read
 	Changed <-chan struct{} // closed once Epoch or Head is another
 
+	hub   *Hub
 	items []Item
 }
 
@@ -102,7 +121,8 @@ func (s Snapshot) Covers(pos []chat.Pos) bool { return covers(s.Start, pos) }
 
 // After gives the items of interest that come after pos, in order of arrival.
 func (s Snapshot) After(interest Interest, pos []chat.Pos) []Item {
-	return after(s.items, interest, pos)
+	fresh, _ := s.hub.Fresh(after(s.items, interest.unfiltered(), pos))
+	return filtered(fresh, interest)
 }
 
 // Last gives the last n items of interest that come after pos, in order of
@@ -110,9 +130,16 @@ func (s Snapshot) After(interest Interest, pos []chat.Pos) []Item {
 func (s Snapshot) Last(interest Interest, pos chat.Pos, n int) []Item {
 	found := make([]Item, 0, min(n, 64))
 	for i := len(s.items) - 1; i >= 0 && len(found) < n; i-- {
-		if it := s.items[i]; it.ID.Pos.Compare(pos) > 0 && interest.Wants(it.Topic) {
-			found = append(found, it)
+		it := s.items[i]
+		if it.ID.Pos.Compare(pos) <= 0 || !interest.Wants(it.Topic) {
+			continue
 		}
+		if interest.Filter != nil {
+			if fresh, _ := s.hub.Fresh([]Item{it}); !fresh[0].matches(interest.Filter) {
+				continue
+			}
+		}
+		found = append(found, it)
 	}
 	Sort(found)
 	return found
@@ -121,6 +148,6 @@ func (s Snapshot) Last(interest Interest, pos chat.Pos, n int) []Item {
 // AnyUpTo reports whether an item of interest is at or before pos.
 func (s Snapshot) AnyUpTo(interest Interest, pos []chat.Pos) bool {
 	return slices.ContainsFunc(s.items, func(it Item) bool {
-		return it.ID.Pos.Compare(pos[it.ID.Part]) <= 0 && interest.Wants(it.Topic)
+		return it.ID.Pos.Compare(pos[it.ID.Part]) <= 0 && interest.wants(it)
 	})
 }

@@ -22,6 +22,9 @@ func (b *Bytes) Force(n int) { b.used += n }
 // Give returns n bytes that wait no longer.
 func (b *Bytes) Give(n int) { b.used -= n }
 
+// Waiting is how many bytes wait.
+func (b *Bytes) Waiting() int { return b.used }
+
 // Over reports whether more waits than the budget allows.
 func (b *Bytes) Over() bool { return b.used > b.Most }
 

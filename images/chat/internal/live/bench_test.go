@@ -45,7 +45,7 @@ func newHub(m *Metrics, events []chat.Event) *feed.Hub {
 	if n := len(events); n > 0 {
 		recent.Through = events[n-1].ID.Pos
 	}
-	h.Reset(1, []chat.Batch{recent})
+	h.Reset(1, []chat.Batch{recent}, feed.Standing{})
 	return h
 }
 
@@ -61,7 +61,7 @@ func BenchmarkBroadcast(b *testing.B) {
 				all := make([]*outbox, sessions)
 				for i := range all {
 					all[i] = idleOutbox(m)
-					h.Attach(all[i], feed.Interest{Topics: topics}, 1, make([]chat.Pos, 1))
+					h.Attach(all[i], feed.Interest{Topics: topics}, 1, make([]chat.Pos, 1), 0)
 				}
 				first := 1
 				b.ReportAllocs()
@@ -101,7 +101,7 @@ func BenchmarkQueue(b *testing.B) {
 			for b.Loop() {
 				o.mu.Lock() // so that all are there when flush looks
 				for range n {
-					o.frames = append(o.frames, waiting{f, true})
+					o.frames = append(o.frames, waiting{Frame: f, delivery: true})
 					o.deliveries.Force(len(f.Text))
 				}
 				o.start()

@@ -18,8 +18,13 @@ type catchUp struct {
 	epoch uint64
 	pos   []chat.Pos
 
-	welcomed        bool // the welcome was sent
-	recovered, more bool // in the welcome
+	welcomed        bool    // the welcome was sent
+	recovered, more bool    // in the welcome
+	before          chat.ID // in the welcome: zero: not said
+
+	learned   uint64        // what the hub had learned of numbers when it began
+	changes   []chat.Change // to be told behind the welcome
+	noNumbers bool          // in the welcome: there are too many changes
 }
 
 // One step of catching up sends a page: it ends at pageMessages, or with the
@@ -34,6 +39,8 @@ const (
 var (
 	errOtherLog = errors.New("the log is another by now")
 	errLeft     = errors.New("the client takes no more")
+
+	errManyChanges = errors.New("too many messages have changed to look through")
 )
 
 // run sends everything after c.pos and attaches the session to the hub.
@@ -67,9 +74,12 @@ func (c *catchUp) run(ctx context.Context) error {
 		// What was there a moment ago; the hub adds what came since.
 		c.send(items, now.Cursor())
 		c.pos = now.Head
-		if subscription, attached := hub.Attach(&c.out, c.interest, c.epoch, c.pos); attached {
+		if subscription, attached := hub.Attach(&c.out, c.interest, c.epoch, c.pos, c.learned); attached {
 			c.subscription.Store(subscription)
 			return nil
+		}
+		if err := c.tellChanges(ctx); err != nil {
+			return err
 		}
 	}
 }
@@ -116,20 +126,113 @@ func (c *catchUp) sendPage(ctx context.Context, items []feed.Item) error {
 func (c *catchUp) cursor() string { return chat.Cursor{Epoch: c.epoch, Pos: c.pos}.String() }
 
 // send sends what the session catches up with: first the welcome, then
-// messages frames.
+// messages frames; all with the newest numbers.
 func (c *catchUp) send(items []feed.Item, cursor string) {
 	items = c.seen(items)
+	hub := c.feed.Hub()
 	switch {
 	case !c.welcomed:
 		c.welcomed = true
-		w := wire.Welcome{Server: c.name, Cursor: cursor, Recovered: c.recovered, More: c.more, You: c.who(), Features: c.features}
-		for _, it := range items {
-			w.Messages = append(w.Messages, it.JSON)
+		w := wire.Welcome{
+			Server: c.name, Cursor: cursor, Recovered: c.recovered, More: c.more, Before: c.before, NoNumbers: c.noNumbers,
+			You: c.who(), Features: c.features,
 		}
-		c.out.Answer(&wire.Frame{Text: wire.AppendWelcome(nil, w)})
+		hub.Answer(&c.out, c.ownVotes(items), func(items []feed.Item) *wire.Frame {
+			w.Messages = feed.Texts(items)
+			return &wire.Frame{Text: wire.AppendWelcome(nil, w)}
+		})
+		for list := range slices.Chunk(c.changes, updatesInFrame) {
+			c.out.Answer(feed.Updates(list))
+		}
+		c.changes = nil
 	case len(items) > 0:
-		c.out.Answer(feed.Frame(items, cursor))
+		hub.Answer(&c.out, items, func(items []feed.Item) *wire.Frame { return feed.Frame(items, cursor) })
 	}
+}
+
+// updatesInFrame is how many updates one frame holds: some 20 KiB.
+const updatesInFrame = 250
+
+// ownVotes gives items with the votes of whoever sits here, if he is signed in.
+// Without the store they are left out.
+func (c *catchUp) ownVotes(items []feed.Item) []feed.Item {
+	if !c.who().SignedIn() || len(items) == 0 {
+		return items
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), historyWait)
+	defer cancel()
+	messages := make([]chat.Message, len(items))
+	for i, it := range items {
+		messages[i].ID = it.ID
+	}
+	if err := c.service.Dress(ctx, c.who(), messages); err != nil {
+		return items
+	}
+	return feed.Voted(items, messages)
+}
+
+// tellChanges sends what the hub has learned of numbers since the session began
+// to catch up, where that is too much for one Attach.
+func (c *catchUp) tellChanges(ctx context.Context) error {
+	changes, now, ok := c.feed.Hub().Updates(c.interest, c.pos, c.learned)
+	if !ok {
+		return errOtherLog // the client resumes, and is told to ask
+	}
+	c.learned = now
+	for list := range slices.Chunk(changes, updatesInFrame) {
+		c.out.Answer(feed.Updates(list))
+		if err := c.taken(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// missedChanges finds what has to be told of numbers to a client that resumes.
+func (c *catchUp) missedChanges(ctx context.Context, from, floor []chat.Pos) {
+	changes, complete := c.feed.Hub().ChangedSince(c.interest, from, floor)
+	if !complete {
+		var err error
+		if changes, err = c.readChanges(ctx, from, floor); err != nil {
+			c.noNumbers = true // not known: the client asks for what it shows
+			return
+		}
+	}
+	if len(changes) > feed.MaxUpdates {
+		c.noNumbers = true
+		return
+	}
+	c.changes = changes
+}
+
+// readChanges asks the store what the hub does not remember. It looks through
+// ten times as much as is told, at the most.
+func (c *catchUp) readChanges(ctx context.Context, from, floor []chat.Pos) (found []chat.Change, err error) {
+	ctx, cancel := context.WithTimeout(ctx, historyWait)
+	defer cancel()
+	looked := 0
+	for part, pos := range from {
+		for after := feed.Since(pos); len(found) <= feed.MaxUpdates; {
+			list, err := c.service.ChangedNumbers(ctx, part, after, feed.MaxUpdates)
+			if err != nil {
+				return nil, err
+			}
+			if len(list) == 0 {
+				break
+			}
+			c.feed.Hub().Learn(part, list, 0) // nobody is told older ones after this
+			for _, change := range list {
+				after = change.Rev
+				if c.interest.Wants(change.Topic) && change.ID.Pos.Compare(pos) <= 0 && change.ID.Pos.Compare(floor[part]) > 0 {
+					found = append(found, change)
+				}
+			}
+			if looked += len(list); looked > 10*feed.MaxUpdates {
+				return nil, errManyChanges
+			}
+		}
+	}
+	return found, nil
 }
 
 // read reads on from the log in every partition in which the window does not
@@ -150,8 +253,10 @@ func (c *catchUp) read(ctx context.Context, now feed.Snapshot) (items []feed.Ite
 			end = now.Start[part]
 		}
 		through[part] = end
+		c.feed.Hub().LearnOf(found)
 		items = append(items, feed.Encode(found)...)
 	}
+	items = c.interest.Filtered(items)
 	feed.Sort(items)
 	return items, through, nil
 }

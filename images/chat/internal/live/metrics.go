@@ -20,6 +20,8 @@ type Metrics struct {
 	slow        prometheus.Counter
 	badFrames   prometheus.Counter
 	postResults *prometheus.CounterVec
+	said        *prometheus.CounterVec
+	dropped     prometheus.Counter
 	frames      prometheus.Counter
 
 	feed  *feed.Metrics
@@ -46,9 +48,13 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		postResults: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "chat_posts_total", Help: "Posts over WebSocket and HTTP by result: stored, repeated, or the code of the error.",
 		}, []string{"result"}),
-		frames: counter("chat_message_frames_total", "Frames with live messages written; deliveries per frame is what joining gains."),
-		feed:   feed.NewMetrics(r),
-		crowd:  crowd.NewMetrics(r),
+		said: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "chat_said_total", Help: "Votes and ephemeral messages by kind and result: counted, sent, or the code of the error.",
+		}, []string{"kind", "result"}),
+		dropped: counter("chat_ephemerals_dropped_total", "Frames with ephemeral messages dropped for slow readers."),
+		frames:  counter("chat_message_frames_total", "Frames with live messages written; deliveries per frame is what joining gains."),
+		feed:    feed.NewMetrics(r),
+		crowd:   crowd.NewMetrics(r),
 	}
 }
 
@@ -57,6 +63,10 @@ func (m *Metrics) closed(code wire.CloseCode) {
 }
 
 func (m *Metrics) posts(result string) { m.postResults.WithLabelValues(result).Inc() }
+
+func (m *Metrics) votes(result string) { m.said.WithLabelValues("vote", result).Inc() }
+
+func (m *Metrics) ephemerals(result string) { m.said.WithLabelValues("ephemeral", result).Inc() }
 
 func (m *Metrics) posted(duplicate bool) {
 	if duplicate {

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -58,7 +59,7 @@ func (o *outbox) add(queue func()) {
 // the client's frames.
 func (o *outbox) Answer(f *wire.Frame) {
 	o.add(func() {
-		o.frames = append(o.frames, waiting{f, false})
+		o.frames = append(o.frames, waiting{Frame: f})
 		o.answers.Force(len(f.Text))
 	})
 }
@@ -75,14 +76,41 @@ func (o *outbox) full() bool {
 // wire.CloseTooSlow.
 func (o *outbox) Deliver(f *wire.Frame) {
 	o.add(func() {
-		if !o.deliveries.Take(len(f.Text)) {
+		if !o.deliveries.Take(len(f.Text)) && (!o.dropWhispers() || !o.deliveries.Take(len(f.Text))) {
 			o.metrics.slow.Inc()
 			o.drop()
 			o.goodbye(wire.CloseTooSlow)
 			return
 		}
-		o.frames = append(o.frames, waiting{f, true})
+		o.frames = append(o.frames, waiting{Frame: f, delivery: true})
 	})
+}
+
+// Whisper queues ephemeral messages. They are dropped before anything else is:
+// at once when a quarter of what may wait does wait, and later when messages
+// would find no room.
+func (o *outbox) Whisper(f *wire.Frame) {
+	o.add(func() {
+		if o.deliveries.Waiting()+len(f.Text) > o.deliveries.Most/4 || !o.deliveries.Take(len(f.Text)) {
+			o.metrics.dropped.Inc()
+			return
+		}
+		o.frames = append(o.frames, waiting{Frame: f, delivery: true, whisper: true})
+	})
+}
+
+// dropWhispers drops the ephemeral messages that wait, and reports whether
+// there were any.
+func (o *outbox) dropWhispers() bool {
+	n := len(o.frames)
+	o.frames = slices.DeleteFunc(o.frames, func(w waiting) bool {
+		if w.whisper {
+			o.deliveries.Give(len(w.Text))
+			o.metrics.dropped.Inc()
+		}
+		return w.whisper
+	})
+	return len(o.frames) < n
 }
 
 // drop forgets what waits.

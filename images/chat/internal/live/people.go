@@ -37,10 +37,16 @@ func (s *session) hello(ctx context.Context, h wire.Hello) error {
 		s.signOff()
 		return nil
 	}
+	matcher, bad := s.compile(h.Filter)
+	if bad != nil {
+		s.fail(bad, "", "")
+		s.signOff()
+		return nil
+	}
 	s.greeted = true
 	s.members.Greet(s.place)
 	s.alive()
-	return s.subscribe(ctx, h.Topics, h.Cursor, h.Limit)
+	return s.subscribe(ctx, h.Topics, matcher, h.Cursor, h.Limit)
 }
 
 // signIn gives the session the seat of whoever holds the token; nil is a guest.

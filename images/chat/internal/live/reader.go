@@ -92,6 +92,8 @@ func (s *session) handle(ctx context.Context, f any) error {
 		switch f := f.(type) {
 		case wire.Post:
 			early.Key = wire.Echo(f.Draft.Key)
+		case wire.Vote:
+			early.Key = wire.Echo(f.Key)
 		case wire.History:
 			early.Ref = wire.Echo(f.Ref)
 		}
@@ -103,9 +105,16 @@ func (s *session) handle(ctx context.Context, f any) error {
 			s.fail(err, "", "")
 			return nil
 		}
-		return s.subscribe(ctx, f.Topics, "", wire.DefaultLimit)
+		matcher, bad := s.compile(f.Filter)
+		if bad != nil {
+			s.fail(bad, "", "")
+			return nil
+		}
+		return s.subscribe(ctx, f.Topics, matcher, "", wire.DefaultLimit)
 	case wire.Post:
-		return s.post(ctx, f.Draft)
+		return s.post(ctx, f)
+	case wire.Vote:
+		return s.vote(ctx, f)
 	case wire.History:
 		s.history(ctx, f)
 	}

@@ -108,6 +108,12 @@ func (l *Sessions) Start() {
 	l.loops.Go(func() { l.shared.rooms.run(l.loopsCtx) })
 }
 
+// Changed takes in that this server has changed a message's numbers, before
+// whoever asked for it is answered.
+func (l *Sessions) Changed(c chat.Change) {
+	l.shared.feed.Hub().Learn(int(c.ID.Part), []chat.Change{c}, 0)
+}
+
 // Drain lets every client go in its own time. Readiness is withdrawn at once;
 // for DrainSettle everything goes on as before, while load balancers notice;
 // then no more connections are taken and each client is sent bye, spread over

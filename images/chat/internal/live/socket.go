@@ -39,6 +39,7 @@ type socket struct {
 type waiting struct {
 	*wire.Frame
 	delivery bool // counts among deliveries, not answers
+	whisper  bool // ephemeral messages
 }
 
 // load is what one turn of flush writes.

@@ -9,6 +9,7 @@ import (
 	"chatapp/chat/internal/chat"
 	"chatapp/chat/internal/clock"
 	"chatapp/chat/internal/feed"
+	"chatapp/chat/internal/filter"
 	"chatapp/chat/internal/wire"
 )
 
@@ -22,9 +23,9 @@ const (
 
 // subscribe answers hello and subscribe with a welcome, sends what was missed,
 // and attaches the session to the hub.
-func (s *session) subscribe(ctx context.Context, topics chat.TopicSet, cursor string, most int) error {
+func (s *session) subscribe(ctx context.Context, topics chat.TopicSet, filter *filter.Matcher, cursor string, most int) error {
 	s.feed.Hub().Detach(s.subscription.Swap(nil))
-	s.interest = feed.Interest{Topics: topics, Sight: s.service.Sight(s.who())}
+	s.interest = feed.Interest{Topics: topics, Sight: s.service.Sight(s.who()), Filter: filter}
 	c, err := s.begin(ctx, cursor, most)
 	if err == nil {
 		err = c.run(ctx)
@@ -53,7 +54,7 @@ func (s *session) begin(ctx context.Context, cursor string, most int) (*catchUp,
 		return nil, err
 	}
 	if from, ok := honour(cursor, hub, floor); ok {
-		return s.resume(ctx, hub, from), nil
+		return s.resume(ctx, hub, from, floor), nil
 	}
 	return s.beginLatest(ctx, hub, most)
 }
@@ -112,32 +113,55 @@ func honour(text string, hub feed.Snapshot, floor []chat.Pos) ([]chat.Pos, bool)
 }
 
 // resume goes on where the client was.
-func (s *session) resume(ctx context.Context, hub feed.Snapshot, from []chat.Pos) *catchUp {
-	more := hub.AnyUpTo(s.interest, from)
-	if !more && !isZero(from) {
-		older, err := s.service.HistoryBefore(ctx, s.who(), s.interest.Topics, nextOf(from), 1)
-		more = err != nil || len(older.Messages) > 0 // not known: the page may ask
+func (s *session) resume(ctx context.Context, hub feed.Snapshot, from, floor []chat.Pos) *catchUp {
+	c := &catchUp{session: s, epoch: hub.Epoch, pos: from, recovered: true, more: hub.AnyUpTo(s.interest, from)}
+	_, c.learned = s.feed.Hub().Fresh(nil)
+	if !c.more && !isZero(from) {
+		older, err := s.service.Find(ctx, s.who(), chat.Query{
+			Topics: s.interest.Topics, Bounds: nextOf(from), Limit: 1, Wants: wants(s.interest.Filter),
+		})
+		c.more = err != nil || older.More || len(older.Messages) > 0 // not known: the page may ask
+		switch {
+		case s.interest.Filter == nil || err != nil:
+		case len(older.Messages) > 0:
+			last := older.Messages[0].ID
+			c.before = chat.ID{Pos: last.Pos.Next(), Part: last.Part} // it is among what comes before
+		default:
+			c.before = older.Before
+		}
 	}
-	return &catchUp{session: s, epoch: hub.Epoch, pos: from, recovered: true, more: more}
+	c.missedChanges(ctx, from, floor)
+	return c
 }
 
 // beginLatest sends a welcome with the last messages, from the window as far
 // as that is complete, else from the log.
 func (s *session) beginLatest(ctx context.Context, hub feed.Snapshot, most int) (*catchUp, error) {
+	c := &catchUp{session: s, epoch: hub.Epoch, pos: hub.Head}
+	_, c.learned = s.feed.Hub().Fresh(nil)
 	low := slices.MaxFunc(hub.Start, chat.Pos.Compare) // after it, the window has every partition's messages
 	found := hub.Last(s.interest, low, most+1)
-	older := false
 	if missing := most + 1 - len(found); missing > 0 && !low.IsZero() {
-		bounds := slices.Repeat([]chat.Pos{low.Next()}, len(hub.Start))
-		page, err := s.service.HistoryBefore(ctx, s.who(), s.interest.Topics, bounds, missing)
+		older, err := s.service.Find(ctx, s.who(), chat.Query{
+			Topics: s.interest.Topics, Bounds: slices.Repeat([]chat.Pos{low.Next()}, len(hub.Start)), Limit: missing,
+			Wants: wants(s.interest.Filter),
+		})
 		if err != nil && len(found) == 0 {
 			return nil, err
 		}
-		older = err != nil // the log is away: the page may ask for them later
-		found = append(feed.Encode(page.Messages), found...)
+		s.feed.Hub().LearnOf(older.Messages)
+		c.more = err != nil || older.More // the log is away: the page may ask for them later
+		c.before = older.Before
+		found = append(feed.Encode(older.Messages), found...)
 	}
 	page := lastPage(found[max(0, len(found)-most):])
-	c := &catchUp{session: s, epoch: hub.Epoch, pos: hub.Head, more: len(found) > len(page) || older}
+	if len(found) > len(page) {
+		c.more, c.before = true, chat.ID{}
+		if s.interest.Filter != nil {
+			c.before = found[len(found)-len(page)-1].ID
+			c.before.Pos = c.before.Pos.Next() // it is among what comes before
+		}
+	}
 	c.send(page, hub.Cursor())
 	return c, nil
 }

@@ -45,7 +45,9 @@ func writeProblem(w http.ResponseWriter, status int, e *chat.Error) {
 		Detail       string    `json:"detail"`
 		Code         chat.Code `json:"code"`
 		RetryAfterMs int64     `json:"retry_after_ms,omitzero"`
-	}{"about:blank", http.StatusText(status), status, e.Message, e.Code, e.RetryAfter.Milliseconds()}
+		At           int       `json:"at,omitzero"`
+		Expected     string    `json:"expected,omitzero"`
+	}{"about:blank", http.StatusText(status), status, e.Message, e.Code, e.RetryAfter.Milliseconds(), e.At, e.Expected}
 	if e.RetryAfter > 0 && w.Header().Get("Retry-After") == "" {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}

@@ -7,7 +7,6 @@ import (
 	"mime"
 	"net/http"
 	"sort"
-	"strconv"
 
 	"github.com/go-json-experiment/json"
 
@@ -41,14 +40,24 @@ func (s *Server) getMessages(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, err)
 		return
 	}
-	page, err := s.service.History(r.Context(), chat.Guest, topics, before, limit)
+	replyTo, err := q.replyTo()
 	if err != nil {
 		s.fail(w, err)
 		return
 	}
-	b := wire.AppendList([]byte(`{"messages":`), page.Messages)
-	b = strconv.AppendBool(append(b, `,"more":`...), page.More)
-	writeJSON(w, http.StatusOK, append(b, '}'))
+	wants, err := q.filter(chat.Guest)
+	if err != nil {
+		s.fail(w, err)
+		return
+	}
+	page, err := s.service.Find(r.Context(), chat.Guest, chat.Query{
+		Topics: topics, Before: before, Limit: limit, ReplyTo: replyTo, Wants: wants,
+	})
+	if err != nil {
+		s.fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, wire.AppendPage([]byte{'{'}, wire.EncodeAll(page.Messages), page))
 }
 
 func (s *Server) postMessage(w http.ResponseWriter, r *http.Request) {
@@ -77,17 +86,26 @@ func (s *Server) postMessage(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, status, wire.AppendMessage(nil, m))
 }
 
-// readDraft reads the body of a post.
-func readDraft(w http.ResponseWriter, r *http.Request) (chat.Draft, error) {
+// readBody reads a body of JSON.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return chat.Draft{}, badRequest("content type: send application/json")
+		return nil, badRequest("content type: send application/json")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return chat.Draft{}, &chat.Error{Code: chat.CodeTooLarge, Message: fmt.Sprintf("body: send at most %d bytes", maxBody)}
+		return nil, &chat.Error{Code: chat.CodeTooLarge, Message: fmt.Sprintf("body: send at most %d bytes", maxBody)}
 	}
 	if err != nil {
-		return chat.Draft{}, badRequest("body: it ended before its time")
+		return nil, badRequest("body: it ended before its time")
+	}
+	return body, nil
+}
+
+// readDraft reads the body of a post.
+func readDraft(w http.ResponseWriter, r *http.Request) (chat.Draft, error) {
+	body, err := readBody(w, r)
+	if err != nil {
+		return chat.Draft{}, err
 	}
 	draft, bad := wire.DecodeDraft(body)
 	if bad != nil {

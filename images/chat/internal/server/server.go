@@ -90,6 +90,8 @@ func New(c Config, service *chat.Service, sessions *live.Sessions, metrics *live
 	mux.Handle("GET "+socketPath, s.recovered(s.websocket)) // not counted: the connection outlives the request
 	route("GET /api/v1/messages", "messages", s.getMessages)
 	route("POST /api/v1/messages", "messages", s.postMessage)
+	route("DELETE "+messagePath, "message", s.deleteMessage)
+	route("PUT "+votePath, "vote", s.putVote)
 	route("GET /api/v1/topics", "topics", s.getTopics)
 	for name, document := range documents.byPath {
 		route("GET /api/v1"+name, "document", document.serve)

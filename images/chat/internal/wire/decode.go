@@ -25,17 +25,32 @@ type (
 		Cursor string  // empty: none
 		Limit  int     // how many latest messages to send when there is no cursor
 		Token  *string // nil: a guest's
+		Filter string  // empty: none; whether it can be read is not decided here
 	}
 	// Subscribe replaces the set of topics.
-	Subscribe struct{ Topics chat.TopicSet }
+	Subscribe struct {
+		Topics chat.TopicSet
+		Filter string
+	}
 	// Post hands in a message; whether it is acceptable is not decided here.
-	Post struct{ Draft chat.Draft }
+	Post struct {
+		Draft     chat.Draft
+		Ephemeral bool
+	}
+	// Vote hands in a vote.
+	Vote struct {
+		Key   string
+		Draft chat.VoteDraft
+	}
 	// History asks for older messages.
 	History struct {
 		Ref    string
 		Topics chat.TopicSet
 		Before chat.ID // zero: the latest
 		Limit  int
+
+		ReplyTo chat.ID // direct replies to it alone; zero: all
+		Filter  string
 	}
 )
 
@@ -54,7 +69,8 @@ func badFrame(format string, args ...any) *chat.Error {
 	return &chat.Error{Code: chat.CodeBadFrame, Message: fmt.Sprintf(format, args...)}
 }
 
-// Decode reads one frame from a client: a Hello, Subscribe, Post or History.
+// Decode reads one frame from a client: a Hello, Subscribe, Post, Vote or
+// History.
 // The JSON is read strictly: one object, names as they stand in the contract
 // and none of them twice, strings of valid UTF-8; unknown fields are ignored.
 func Decode(data []byte) (any, *Unreadable) {
@@ -79,15 +95,17 @@ func decode(data []byte) (any, *chat.Error) {
 	case "subscribe":
 		return decodeSubscribe(data)
 	case "post":
-		d, err := decodeDraft(data)
+		d, ephemeral, err := decodeDraft(data)
 		if err != nil {
 			return nil, err
 		}
-		return Post{Draft: d}, nil
+		return Post{Draft: d, Ephemeral: ephemeral}, nil
+	case "vote":
+		return decodeVote(data)
 	case "history":
 		return decodeHistory(data)
 	}
-	return nil, badFrame("type: send hello, subscribe, post or history")
+	return nil, badFrame("type: send hello, subscribe, post, vote or history")
 }
 
 // given is a field that may be absent, which is not the same as null.
@@ -109,11 +127,12 @@ func decodeHello(data []byte) (any, *chat.Error) {
 		Cursor string          `json:"cursor"`
 		Limit  *int            `json:"limit"`
 		Token  given[string]   `json:"token"`
+		Filter string          `json:"filter"`
 	}
 	if err := json.Unmarshal(data, &f); err != nil || f.Topics.null || f.Token.null {
-		return nil, badFrame("hello: topics is a list of strings, cursor and token are strings, limit an integer")
+		return nil, badFrame("hello: topics is a list of strings, cursor, token and filter are strings, limit an integer")
 	}
-	h := Hello{Topics: chat.AllTopics, Cursor: f.Cursor, Limit: DefaultLimit}
+	h := Hello{Topics: chat.AllTopics, Cursor: f.Cursor, Limit: DefaultLimit, Filter: f.Filter}
 	if f.Topics.set {
 		var err error
 		if h.Topics, err = chat.NewTopicSet(f.Topics.value); err != nil {
@@ -134,21 +153,25 @@ func decodeHello(data []byte) (any, *chat.Error) {
 func decodeSubscribe(data []byte) (any, *chat.Error) {
 	var f struct {
 		Topics *[]string `json:"topics"`
+		Filter string    `json:"filter"`
 	}
 	if err := json.Unmarshal(data, &f); err != nil || f.Topics == nil {
-		return nil, badFrame(`subscribe: topics is a list of strings; ["*"] means every public topic`)
+		return nil, badFrame(`subscribe: topics is a list of strings, filter a string; ["*"] means every public topic`)
 	}
 	topics, err := chat.NewTopicSet(*f.Topics)
 	if err != nil {
 		return nil, chat.AsError(err)
 	}
-	return Subscribe{Topics: topics}, nil
+	return Subscribe{Topics: topics, Filter: f.Filter}, nil
 }
 
 // DecodeDraft reads the fields of a draft from the body of an HTTP post.
-// Whether it is acceptable is not decided here.
+// Whether it is acceptable is not decided here, but that it is not ephemeral.
 func DecodeDraft(data []byte) (chat.Draft, *Unreadable) {
-	d, err := decodeDraft(data)
+	d, ephemeral, err := decodeDraft(data)
+	if err == nil && ephemeral {
+		err = &chat.Error{Code: chat.CodeBadMessage, Message: "ephemeral: send it over a WebSocket; HTTP takes messages that are kept"}
+	}
 	if err != nil {
 		key, _ := salvage(data)
 		return chat.Draft{}, &Unreadable{Err: err, Key: Echo(key)}
@@ -156,22 +179,67 @@ func DecodeDraft(data []byte) (chat.Draft, *Unreadable) {
 	return d, nil
 }
 
-func decodeDraft(data []byte) (chat.Draft, *chat.Error) {
+func decodeDraft(data []byte) (chat.Draft, bool, *chat.Error) {
 	var f struct {
-		Key     string        `json:"key"`
-		Topic   given[string] `json:"topic"`
-		Name    string        `json:"name"`
-		Email   string        `json:"email"`
-		Content string        `json:"content"`
+		Key       string        `json:"key"`
+		Topic     given[string] `json:"topic"`
+		Name      string        `json:"name"`
+		Email     string        `json:"email"`
+		Content   string        `json:"content"`
+		ReplyTo   given[string] `json:"reply_to"`
+		Ephemeral bool          `json:"ephemeral"`
 	}
-	if err := json.Unmarshal(data, &f); err != nil {
-		return chat.Draft{}, badFrame("post: send a JSON object in which key, topic, name, email and content are strings")
+	if err := json.Unmarshal(data, &f); err != nil || f.ReplyTo.null {
+		return chat.Draft{}, false, badFrame("post: send a JSON object in which key, topic, name, email, content and reply_to are strings, ephemeral true or false")
 	}
 	topic := chat.DefaultTopic
 	if f.Topic.set { // null is empty, as in the other fields, and refused
 		topic = f.Topic.value
 	}
-	return chat.Draft{Key: f.Key, Topic: topic, Name: f.Name, Email: f.Email, Content: f.Content}, nil
+	d := chat.Draft{Key: f.Key, Topic: topic, Name: f.Name, Email: f.Email, Content: f.Content}
+	if f.ReplyTo.set {
+		d.ReplyTo = idOf(f.ReplyTo.value)
+	}
+	return d, f.Ephemeral, nil
+}
+
+// idOf reads the id of a message; what is none is that of no message.
+func idOf(s string) chat.ID {
+	id, err := chat.ParseID(s)
+	if err != nil || id == (chat.ID{}) {
+		return noMessage
+	}
+	return id
+}
+
+// noMessage is the id of no message: no log is at the end of time.
+var noMessage = chat.ID{Pos: chat.MaxPos, Part: chat.MaxPartitions - 1}
+
+func decodeVote(data []byte) (any, *chat.Error) {
+	var f struct {
+		Key string `json:"key"`
+		ID  string `json:"id"`
+	}
+	d, err := DecodeVote(data)
+	if bad := json.Unmarshal(data, &f); err != nil || bad != nil {
+		return nil, badFrame("vote: key and id are strings, vote is 1, 0 or -1, name and email are strings")
+	}
+	d.Message = idOf(f.ID)
+	return Vote{Key: f.Key, Draft: d}, nil
+}
+
+// DecodeVote reads the body of a vote over HTTP, without the message's id.
+// Whether it is acceptable is not decided here.
+func DecodeVote(data []byte) (chat.VoteDraft, *chat.Error) {
+	var f struct {
+		Vote  *int   `json:"vote"`
+		Name  string `json:"name"`
+		Email string `json:"email"`
+	}
+	if err := json.Unmarshal(data, &f); err != nil || f.Vote == nil {
+		return chat.VoteDraft{}, badFrame("vote: send a JSON object in which vote is 1, 0 or -1, name and email are strings")
+	}
+	return chat.VoteDraft{Vote: *f.Vote, Name: f.Name, Email: f.Email}, nil
 }
 
 func decodeHistory(data []byte) (any, *chat.Error) {
@@ -180,14 +248,20 @@ func decodeHistory(data []byte) (any, *chat.Error) {
 		Topic  given[string] `json:"topic"`
 		Before string        `json:"before"`
 		Limit  *int          `json:"limit"`
+
+		ReplyTo given[string] `json:"reply_to"`
+		Filter  string        `json:"filter"`
 	}
-	if err := json.Unmarshal(data, &f); err != nil {
-		return nil, badFrame("history: ref, topic and before are strings, limit an integer")
+	if err := json.Unmarshal(data, &f); err != nil || f.ReplyTo.null {
+		return nil, badFrame("history: ref, topic, before, reply_to and filter are strings, limit an integer")
 	}
 	if f.Ref == "" || utf8.RuneCountInString(f.Ref) > MaxRef {
 		return nil, badFrame("history: ref is a string of 1 to %d characters that you choose", MaxRef)
 	}
-	h := History{Ref: f.Ref, Topics: chat.AllTopics, Limit: DefaultLimit}
+	h := History{Ref: f.Ref, Topics: chat.AllTopics, Limit: DefaultLimit, Filter: f.Filter}
+	if f.ReplyTo.set {
+		h.ReplyTo = idOf(f.ReplyTo.value)
+	}
 	if f.Topic.set {
 		topic, err := chat.CleanTopic(f.Topic.value)
 		if err != nil {

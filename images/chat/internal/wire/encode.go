@@ -11,8 +11,7 @@ import (
 
 // The Append functions append one frame, or a part of one, to b and return
 // the extended slice. A message is encoded once for each server, not for each
-// receiver: AppendMessage makes the part that AppendMessages and AppendWelcome
-// join.
+// receiver: Encode makes the part that AppendMessages and AppendWelcome join.
 
 // timeLayout is RFC 3339 in UTC with milliseconds.
 const timeLayout = "2006-01-02T15:04:05.000Z"
@@ -24,8 +23,45 @@ func AppendTime(b []byte, t time.Time) []byte {
 	return append(b, '"')
 }
 
-// AppendMessage appends the JSON object of a message.
+// AppendMessage appends the JSON object of a message, with its numbers.
 func AppendMessage(b []byte, m chat.Message) []byte {
+	if m.Deleted {
+		m.Content = ""
+	}
+	b, _ = appendPlain(b, m)
+	return append(appendNumbers(b[:len(b)-1], m.Tally, m.Vote), '}')
+}
+
+// Encoded is a message that is encoded once, and gets its numbers, which
+// change, when it is sent.
+type Encoded struct {
+	Plain   []byte // without numbers
+	content int    // where the content begins, with its name
+}
+
+// Encode encodes a message without its numbers.
+func Encode(m chat.Message) Encoded {
+	var e Encoded
+	e.Plain, e.content = appendPlain(make([]byte, 0, m.Size()+200), m)
+	return e
+}
+
+// With gives the message with numbers, and without its content if it is
+// deleted.
+func (e Encoded) With(t chat.Tally, vote int8) []byte {
+	b := make([]byte, 0, len(e.Plain)+80)
+	if t.Deleted {
+		b = append(append(b, e.Plain[:e.content]...), `"content":"","deleted":true`...)
+	} else {
+		b = append(b, e.Plain[:len(e.Plain)-1]...)
+	}
+	t.Deleted = false
+	return append(appendNumbers(b, t, vote), '}')
+}
+
+// appendPlain also gives the place of the content, which comes last.
+func appendPlain(b []byte, m chat.Message) ([]byte, int) {
+	start := len(b)
 	b = append(b, `{"id":"`...)
 	b = m.ID.AppendText(b)
 	b = append(b, `","key":"`...)
@@ -38,14 +74,93 @@ func AppendMessage(b []byte, m chat.Message) []byte {
 	b = appendString(b, m.Email)
 	b = append(b, `,"time":`...)
 	b = AppendTime(b, m.Time())
-	b = append(b, `,"content":`...)
+	if m.ReplyTo != (chat.ID{}) {
+		b = append(b, `,"reply_to":"`...)
+		b = m.ReplyTo.AppendText(b)
+		b = append(b, '"')
+	}
+	b = appendAccount(b, m.Account)
+	b = append(b, ',')
+	content := len(b) - start
+	b = append(b, `"content":`...)
 	b = appendString(b, m.Content)
-	if m.Account != "" {
-		b = append(b, `,"account":"`...)
-		b = append(b, m.Account...) // its characters need no escape
-		b = append(b, `","verified":true`...)
+	return append(b, '}'), content
+}
+
+// appendAccount says who posted, if an account did.
+func appendAccount(b []byte, account string) []byte {
+	if account == "" {
+		return b
+	}
+	b = append(b, `,"account":`...)
+	b = appendString(b, account)
+	return append(b, `,"verified":true`...)
+}
+
+// appendNumbers appends those that are not 0.
+func appendNumbers(b []byte, t chat.Tally, vote int8) []byte {
+	for _, n := range [...]struct {
+		name  string
+		value int64
+	}{{`,"replies":`, t.Replies}, {`,"up":`, t.Up}, {`,"down":`, t.Down}, {`,"vote":`, int64(vote)}} {
+		if n.value != 0 {
+			b = append(b, n.name...)
+			b = strconv.AppendInt(b, n.value, 10)
+		}
+	}
+	if t.Deleted {
+		b = append(b, `,"deleted":true`...)
+	}
+	return b
+}
+
+// AppendUpdate appends a message's numbers as they stand in an updates frame:
+// zeros, too.
+func AppendUpdate(b []byte, c chat.Change) []byte {
+	b = append(b, `{"id":"`...)
+	b = c.ID.AppendText(b)
+	b = append(b, `","up":`...)
+	b = strconv.AppendInt(b, c.Up, 10)
+	b = append(b, `,"down":`...)
+	b = strconv.AppendInt(b, c.Down, 10)
+	b = append(b, `,"replies":`...)
+	b = strconv.AppendInt(b, c.Replies, 10)
+	if c.Deleted {
+		b = append(b, `,"deleted":true`...)
 	}
 	return append(b, '}')
+}
+
+// AppendUpdates appends an updates frame around encoded updates.
+func AppendUpdates(b []byte, updates [][]byte) []byte {
+	b = append(b, `{"type":"updates","updates":[`...)
+	b = appendJoined(b, updates)
+	return append(b, "]}"...)
+}
+
+// AppendEphemeral appends the JSON object of an ephemeral message.
+func AppendEphemeral(b []byte, e chat.Ephemeral) []byte {
+	b = append(b, `{"key":`...)
+	b = appendString(b, e.Key)
+	b = append(b, `,"topic":`...)
+	b = appendString(b, e.Topic)
+	b = append(b, `,"name":`...)
+	b = appendString(b, e.Name)
+	b = append(b, `,"email":`...)
+	b = appendString(b, e.Email)
+	b = append(b, `,"time":`...)
+	b = AppendTime(b, e.At)
+	b = appendAccount(b, e.Account)
+	b = append(b, `,"content":`...)
+	b = appendString(b, e.Content)
+	return append(b, '}')
+}
+
+// AppendEphemerals appends an ephemeral frame around encoded messages.
+func AppendEphemerals(b []byte, messages [][]byte) []byte {
+	b = append(b, `{"type":"ephemeral","messages":[`...)
+	b = appendJoined(b, messages)
+	return append(b, "]}"...)
 }
 
 // AppendList appends messages as a JSON array.
@@ -77,8 +192,10 @@ type Welcome struct {
 	Recovered bool
 	Messages  [][]byte // encoded messages
 	More      bool
+	Before    chat.ID        // where a filter was asked for: go on before it; zero: not said
 	You       chat.Principal // who is signed in; a guest is left out
 	Features  []string
+	NoNumbers bool // too many messages have other numbers than the client knows
 }
 
 // AppendWelcome appends a welcome frame.
@@ -93,6 +210,7 @@ func AppendWelcome(b []byte, w Welcome) []byte {
 	b = appendJoined(b, w.Messages)
 	b = append(b, `],"more":`...)
 	b = strconv.AppendBool(b, w.More)
+	b = appendBefore(b, w.Before)
 	if w.You.SignedIn() {
 		b = append(b, `,"you":`...)
 		b = AppendAccount(b, w.You.Account, w.You.Email, w.You.Name)
@@ -100,6 +218,9 @@ func AppendWelcome(b []byte, w Welcome) []byte {
 	if len(w.Features) > 0 {
 		b = append(b, `,"features":`...)
 		b = AppendStrings(b, w.Features)
+	}
+	if w.NoNumbers {
+		b = append(b, `,"numbers":false`...)
 	}
 	return append(b, '}')
 }
@@ -115,15 +236,76 @@ func AppendAck(b []byte, key string, id chat.ID) []byte {
 	return append(b, '}')
 }
 
+// AppendEphemeralAck appends the ack of an ephemeral message.
+func AppendEphemeralAck(b []byte, key string, at time.Time) []byte {
+	b = append(b, `{"type":"ack","key":`...)
+	b = appendString(b, key)
+	b = append(b, `,"time":`...)
+	b = AppendTime(b, at)
+	return append(b, '}')
+}
+
+// AppendVoteAck appends the ack of a vote.
+func AppendVoteAck(b []byte, key string, id chat.ID) []byte {
+	b = append(b, `{"type":"ack","key":`...)
+	b = appendString(b, key)
+	b = append(b, `,"id":"`...)
+	b = id.AppendText(b)
+	return append(b, `"}`...)
+}
+
+// AppendVoted appends the answer to a vote over HTTP.
+func AppendVoted(b []byte, c chat.Counted) []byte {
+	b = append(b, `{"id":"`...)
+	b = c.ID.AppendText(b)
+	b = append(b, `","up":`...)
+	b = strconv.AppendInt(b, c.Up, 10)
+	b = append(b, `,"down":`...)
+	b = strconv.AppendInt(b, c.Down, 10)
+	b = append(b, `,"vote":`...)
+	b = strconv.AppendInt(b, int64(c.Vote), 10)
+	return append(b, '}')
+}
+
+// AppendPage appends the rest of an answer that holds a page of history:
+// messages, more, before.
+func AppendPage(b []byte, messages [][]byte, page chat.Page) []byte {
+	b = append(b, `"messages":[`...)
+	b = appendJoined(b, messages)
+	b = append(b, `],"more":`...)
+	b = strconv.AppendBool(b, page.More)
+	return append(appendBefore(b, page.Before), '}')
+}
+
+// EncodeAll gives the JSON object of each message, with its numbers.
+func EncodeAll(messages []chat.Message) [][]byte {
+	texts := make([][]byte, len(messages))
+	for i, m := range messages {
+		texts[i] = AppendMessage(nil, m)
+	}
+	return texts
+}
+
 // AppendHistory appends a history frame.
 func AppendHistory(b []byte, ref string, page chat.Page) []byte {
+	return AppendHistoryOf(b, ref, EncodeAll(page.Messages), page)
+}
+
+// AppendHistoryOf appends a history frame around the encoded messages of a page.
+func AppendHistoryOf(b []byte, ref string, messages [][]byte, page chat.Page) []byte {
 	b = append(b, `{"type":"history","ref":`...)
 	b = appendString(b, ref)
-	b = append(b, `,"messages":`...)
-	b = AppendList(b, page.Messages)
-	b = append(b, `,"more":`...)
-	b = strconv.AppendBool(b, page.More)
-	return append(b, '}')
+	b = append(b, ',')
+	return AppendPage(b, messages, page)
+}
+
+func appendBefore(b []byte, before chat.ID) []byte {
+	if before == (chat.ID{}) {
+		return b
+	}
+	b = append(b, `,"before":"`...)
+	b = before.AppendText(b)
+	return append(b, '"')
 }
 
 // AppendPresence appends a presence frame. The cursor, if any, lets a client
@@ -160,6 +342,12 @@ func AppendError(b []byte, e *chat.Error, key, ref string) []byte {
 	if e.RetryAfter > 0 {
 		b = append(b, `,"retry_after_ms":`...)
 		b = strconv.AppendInt(b, max(1, e.RetryAfter.Milliseconds()), 10)
+	}
+	if e.At > 0 {
+		b = append(b, `,"at":`...)
+		b = strconv.AppendInt(b, int64(e.At), 10)
+		b = append(b, `,"expected":`...)
+		b = appendString(b, e.Expected)
 	}
 	return append(b, '}')
 }

@@ -153,7 +153,7 @@ func run(ctx context.Context, c *config, out io.Writer, logger *slog.Logger) (er
 		if err != nil {
 			return fmt.Errorf("--admin-listen: %w (%w)", err, errSetting)
 		}
-		admin := server.Admin(registry, sessions, c.Edge.ReadyTolerance)
+		admin := server.Admin(c.Edge, registry, sessions)
 		serve(admin, l)
 		defer admin.Close() // operators' requests are cut off, nothing is lost
 		adminAt = l.Addr().String()

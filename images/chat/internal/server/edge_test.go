@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"chatapp/chat/internal/server"
 )
 
 // TestQueriesThatCannotBeRead: nobody who asks for less than everything gets
@@ -225,5 +227,25 @@ func TestMetricsOnThePublicPort(t *testing.T) {
 	}
 	if got := bodyOf(t, call(t, "GET", open.url+"/metrics", "")); !strings.Contains(got, "chat_posts_total") || strings.Contains(strings.ToLower(got), secret) || strings.Contains(got, "127.0.0.1") {
 		t.Error("the metrics are not there, or name a topic, a person or an address")
+	}
+}
+
+// TestReadyzTellsTrouble: a server that can be read stays ready, and says what
+// it cannot do.
+func TestReadyzTellsTrouble(t *testing.T) {
+	var trouble []string
+	store := &awayStore{store: openLocal(t)}
+	p := startPod(t, podOptions{store: store, edge: server.Config{Trouble: func() []string { return trouble }, ReadyTolerance: 1}})
+	expectServed(t, p)
+	trouble = []string{"posts are refused: the disk is full", "the archive is away"}
+	store.away.Store(true)
+	if detail := expectProblem(t, call(t, "GET", p.url+"/readyz", ""), 503, "unavailable"); !strings.HasSuffix(detail, "; posts are refused: the disk is full; the archive is away") {
+		t.Errorf("not ready: %q", detail)
+	}
+
+	p = startPod(t, podOptions{edge: server.Config{Trouble: func() []string { return trouble }}})
+	expectServed(t, p)
+	if got := bodyOf(t, call(t, "GET", p.url+"/readyz", "")); got != "ready\nposts are refused: the disk is full\nthe archive is away\n" {
+		t.Errorf("ready: %q", got)
 	}
 }

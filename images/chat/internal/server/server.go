@@ -31,7 +31,11 @@ type Config struct {
 	PostRate       float64       `name:"source-post-rate" env:"CHAT_SOURCE_POST_RATE" min:"0" max:"1e9" help:"HTTP posts per second from one source, an IP address that many people may share; 0: no limit; if not given 1000, or no limit where --post-rate is 0"`
 	PostBurst      int           `name:"source-post-burst" default:"2000" env:"CHAT_SOURCE_POST_BURST" min:"1" help:"of them at once"`
 	ReadyTolerance time.Duration `name:"ready-tolerance" default:"30s" env:"CHAT_READY_TOLERANCE" min:"0s" max:"1h" help:"how long the log may be away before /readyz says 503"`
-	PublicMetrics  bool          `kong:"-"` // /metrics is served here, because there is no admin address
+	// Trouble says, a sentence each, what does not work at this moment though
+	// the server may be ready, and why: which writes are refused, say. readyz
+	// shows it. It is called from many goroutines; nil: there is never any.
+	Trouble       func() []string `kong:"-"`
+	PublicMetrics bool            `kong:"-"` // /metrics is served here, because there is no admin address
 }
 
 // DefaultPostRate is the PostRate for people: far above what one does, since
@@ -97,7 +101,7 @@ func New(c Config, service *chat.Service, sessions *live.Sessions, metrics *live
 		route("GET /api/v1"+name, "document", document.serve)
 	}
 	route("GET /healthz", "health", healthz)
-	route("GET /readyz", "health", readyz(sessions, c.ReadyTolerance))
+	route("GET /readyz", "health", readyz(sessions, c))
 	if c.PublicMetrics {
 		mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	}
@@ -122,7 +126,7 @@ func New(c Config, service *chat.Service, sessions *live.Sessions, metrics *live
 
 // Admin gives the server of what only operators and the cluster see: metrics,
 // profiles, and health on a port that no flood of clients can fill.
-func Admin(registry *prometheus.Registry, sessions *live.Sessions, tolerance time.Duration) *http.Server {
+func Admin(c Config, registry *prometheus.Registry, sessions *live.Sessions) *http.Server {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -131,7 +135,7 @@ func Admin(registry *prometheus.Registry, sessions *live.Sessions, tolerance tim
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	mux.HandleFunc("GET /healthz", healthz)
-	mux.HandleFunc("GET /readyz", readyz(sessions, tolerance))
+	mux.HandleFunc("GET /readyz", readyz(sessions, c))
 	return &http.Server{Handler: mux, ReadHeaderTimeout: readHeaderTimeout}
 }
 
@@ -213,12 +217,18 @@ func (t *trackedWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 func healthz(w http.ResponseWriter, _ *http.Request) { writeText(w, "ok\n") }
 
-func readyz(sessions *live.Sessions, tolerance time.Duration) http.HandlerFunc {
+// readyz says whether new clients should be sent here, and what trouble there is.
+func readyz(sessions *live.Sessions, c Config) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
-		if err := sessions.Ready(tolerance); err != nil {
-			writeProblem(w, http.StatusServiceUnavailable, &chat.Error{Code: chat.CodeUnavailable, Message: err.Error()})
+		var trouble []string
+		if c.Trouble != nil {
+			trouble = c.Trouble()
+		}
+		if err := sessions.Ready(c.ReadyTolerance); err != nil {
+			detail := strings.Join(append([]string{err.Error()}, trouble...), "; ")
+			writeProblem(w, http.StatusServiceUnavailable, &chat.Error{Code: chat.CodeUnavailable, Message: detail})
 			return
 		}
-		writeText(w, "ready\n")
+		writeText(w, strings.Join(append([]string{"ready"}, trouble...), "\n")+"\n")
 	}
 }

@@ -297,7 +297,7 @@ func testRetentionOverDamage(t *testing.T, f Factory) {
 			return h.state(0).Floor.Compare(seldom.Pos) >= 0
 		})
 		eventually(t, "T2: a topic whose only event was damaged is not listed", func() bool { return len(h.topics(0)) == 1 })
-		got := h.all(0, h.state(0).Floor, 100)
+		got := atRest(h)
 		if len(got) < int(r.Messages)-len(spoilt) || len(was) == 0 {
 			t.Errorf("retention: %d events are left, want about %d", len(got), r.Messages)
 		}

@@ -27,6 +27,7 @@ type pod struct {
 	addr     string // host:port
 	url      string
 	sessions *live.Sessions
+	service  *chat.Service
 	store    store
 }
 
@@ -34,6 +35,8 @@ type pod struct {
 type store interface {
 	chat.Log
 	chat.Presence
+	chat.Numbers
+	chat.Broadcast
 }
 
 // podOptions is what tests vary; the zero value gives what podDefaults says.
@@ -72,6 +75,7 @@ type parts struct {
 	edge     *http.Server
 	handler  http.Handler
 	sessions *live.Sessions
+	service  *chat.Service
 	close    func()
 }
 
@@ -83,15 +87,19 @@ func assemble(t testing.TB, store store, o podOptions) parts {
 	logger := slog.New(slog.DiscardHandler)
 	registry := prometheus.NewRegistry()
 	metrics := live.NewMetrics(registry)
-	service := chat.NewService(store, chat.Options{AppendTimeout: o.timeout})
+	var sessions *live.Sessions
+	service := chat.NewService(store, chat.Options{
+		AppendTimeout: o.timeout, Numbers: store, Broadcast: store,
+		Changed: func(c chat.Change) { sessions.Changed(c) },
+	})
 	service.Start()
-	sessions := live.New(o.live, service, store, metrics, logger)
+	sessions = live.New(o.live, service, store, metrics, logger)
 	sessions.Start()
 	edge, err := server.New(o.edge, service, sessions, metrics, registry, o.page, api.Documents, logger)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return parts{edge, edge.Handler, sessions, func() {
+	return parts{edge, edge.Handler, sessions, service, func() {
 		sessions.Close()
 		if err := service.Close(context.Background()); err != nil {
 			t.Error(err)
@@ -118,5 +126,5 @@ func startPod(t testing.TB, o podOptions) *pod {
 	ts := &httptest.Server{Listener: listener, Config: w.edge}
 	ts.Start()
 	t.Cleanup(ts.Close)
-	return &pod{addr: listener.Addr().String(), url: ts.URL, sessions: w.sessions, store: store}
+	return &pod{addr: listener.Addr().String(), url: ts.URL, sessions: w.sessions, service: w.service, store: store}
 }

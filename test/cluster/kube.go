@@ -47,10 +47,11 @@ func run(ctx context.Context, dir, name string, args ...string) (string, error) 
 	return strings.TrimSpace(out.String()), nil
 }
 
-// must runs a command in the project's folder, for at most ten minutes.
+// must runs a command in the project's folder, for at most twenty minutes: an
+// image on a busy machine.
 func must(t testing.TB, name string, args ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
 	out, err := run(ctx, root, name, args...)
 	if err != nil {

@@ -339,6 +339,42 @@ func TestRetryOfUnreplicatedIsNotAcknowledged(t *testing.T) {
 	}
 }
 
+// A user that may not call INFO appends all the same, with the least number of
+// replicas.
+func TestUserWithoutInfo(t *testing.T) {
+	t.Parallel()
+	master := redistest.Start(t)
+	replica := redistest.StartReplica(t, master)
+	master.Do("acl", "setuser", "narrow", "on", ">p", "~*", "&*", "+@all", "-info")
+	s := open(t, redisstore.Options{URL: "redis://narrow:p@" + master.Addr + "/0", MinReplicas: 1})
+	appendTo(t, s, 0, drafts("a", 1))
+	replica.Freeze()
+	defer replica.Thaw()
+	if _, err := s.Append(within(t, 600*time.Millisecond), 0, events(drafts("b", 1))); err == nil {
+		t.Error("an append was acknowledged while no replica answered")
+	}
+}
+
+// A replica that hangs costs one append half a second, and no failure; then the
+// other one is enough.
+func TestHangingReplicaIsExcused(t *testing.T) {
+	t.Parallel()
+	master := redistest.Start(t)
+	hangs := redistest.StartReplica(t, master)
+	redistest.StartReplica(t, master)
+	s := open(t, redisstore.Options{URL: master.URL(), MinReplicas: 1})
+	appendTo(t, s, 0, drafts("a", 1))
+	hangs.Freeze()
+	for n := range 20 {
+		appendTo(t, s, 0, drafts(fmt.Sprint("b", n), 1))
+	}
+	hangs.Thaw()
+	until(t, "it has caught up", func() bool {
+		appendTo(t, s, 0, drafts(fmt.Sprint("c", time.Now().UnixNano()), 1))
+		return strings.Count(fmt.Sprint(master.Do("info", "replication")), "lag=0") == 2
+	})
+}
+
 // A log that has lost its tail gets a new epoch, once, from whoever knew more;
 // positions go on above those that are lost.
 func TestLostTail(t *testing.T) {

@@ -23,8 +23,9 @@ const chatLab = (() => {
 .chat-lab svg{width:100%;height:auto;display:block}.chat-lab svg text{font-size:11px;fill:#4a5568}`;
   const LINES = [["#1c2330", ""], ["#2b6cb0", "6 3"], ["#b3261e", "2 2"], ["#18794e", "8 3 2 3"]];
   const LEDGER = ["sent", "acknowledged", "delivered", "lost", "duplicated", "reordered", "recovered",
-    "unexpected"];
-  const BAD = new Set(["lost", "duplicated", "reordered", "unexpected", "corrupt"]);
+    "unexpected", "vanished", "misnamed", "corrupt"];
+  const BAD = new Set(["lost", "duplicated", "reordered", "unexpected", "vanished", "misnamed",
+    "corrupt"]);
   const number = (value) => value === undefined || value === null ? "–"
     : Number(value).toLocaleString("en", {maximumFractionDigits: Math.abs(value) < 100 ? 2 : 0});
 
@@ -101,7 +102,8 @@ const chatLab = (() => {
   function banner(summary) {
     const says = {
       clean: "Every acknowledged message arrived exactly once, in order; the figures are valid.",
-      BROKEN: "The ledger is broken: see lost, duplicated, reordered, unexpected.",
+      BROKEN: "The ledger is broken: see what is marked red below.",
+      GAPS: "Valid, and nothing is lost, but cursors were not honoured.",
       INVALID: "These figures are worth nothing: a gate did not hold.",
       running: "The load is on.",
       draining: "Posting has stopped; waiting for the last deliveries, then comparing the books.",
@@ -112,6 +114,7 @@ const chatLab = (() => {
       make("strong", {}, summary.outcome.toUpperCase()), ` ${says[summary.outcome] || ""}`,
       make("p", {}, `Run ${summary.run} · ${summary.host} · ${number(summary.seconds)} s · `
         + `${summary.workers} worker(s) · rate ${number(summary.rate)} posts/s · seed ${summary.options.seed}`),
+      ...(summary.gaps ? [make("p", {}, `Gaps: ${summary.gaps}`)] : []),
       ...(summary.invalid_because || []).map((text) => make("p", {}, `Invalid: ${text}`)));
   }
 
@@ -130,7 +133,8 @@ const chatLab = (() => {
         {class: BAD.has(word) && ledger[word] ? "card bad" : "card", "data-word": word},
         make("b", {}, number(ledger[word])),
         make("span", {}, ledger[word] === undefined ? `${word} (at the end)` : word)))));
-    const more = ["owed", "indeterminate", "gaps", "overlap", "foreign", "corrupt", "left"]
+    const more = ["owed", "skipped", "indeterminate", "unproven", "unread", "gaps", "overlap",
+      "foreign", "left"]
       .filter((word) => ledger[word]).map((word) => `${word} ${number(ledger[word])}`);
     if (more.length) body.append(make("p", {}, `Also: ${more.join(", ")}.`));
     for (const text of ledger.examples || []) body.append(make("p", {}, `• ${text}`));

@@ -17,7 +17,7 @@ MAX_SILENCE = 5.0
 MAX_SECONDS_OFF = 0.02
 #: How far the number of posts may be from the rate asked for: a share of it, and so many standard
 #: deviations of Poisson arrivals.
-RATE_SHARE, RATE_SIGMAS = 0.02, 5.0
+RATE_SHARE, RATE_SIGMAS = 0.02, 4.0
 #: Least readings of the loop's lateness: a 99th percentile of fewer says nothing.
 LAG_SAMPLES = 100
 

@@ -61,6 +61,7 @@ class Master:
         self._busy = 0.0
         for name, handler in (
             ("chat_ping", self._on_ping),
+            ("chat_join", self._on_join),
             ("chat_report", self._on_report),
             ("chat_busy", self._on_busy),
             ("chat_posted", self._on_posted),
@@ -163,8 +164,14 @@ class Master:
             "clock": now_us(),
             "boot": boot_id(),
             "run": self.run.name if self.run is not None else "",
+            "on": self.run is not None and self.run.state == "running",
         }
         self._send("chat_pong", data, msg.node_id)
+
+    def _on_join(self, environment: Environment, msg: Any, **_: Any) -> None:
+        """A worker missed the start: Locust greets a worker before its handlers are there."""
+        if self.run is not None and self.run.state == "running":
+            self._send_start(msg.node_id)
 
     def _on_report(self, environment: Environment, msg: Any, **_: Any) -> None:
         """A worker's second."""

@@ -24,7 +24,7 @@ OUTCOMES = {
     EXIT_GAPS: "GAPS",
 }
 #: Seconds without a report after which a worker is not counted as present.
-ABSENT = 3.0
+ABSENT = 5.0
 #: Rows that hold deliveries.
 SHOWN_ROWS = ("deliver", "deliver_slow", "echo", "catch_up")
 

@@ -11,7 +11,9 @@ chat_start     to worker  options, targets, boot (kernel id), elapsed (µs since
                           probed (whether some workers are probes)
 chat_rate      to worker  rate: this worker's posts a second
 chat_ping      to master  asked: our clock, µs
-chat_pong      to worker  asked, clock (the master's), boot; ``run`` is the one that is on, or ""
+chat_pong      to worker  asked, clock (the master's), boot; ``run`` is the last one, or "";
+                          on: whether it is on
+chat_join      to master  we are not in the run that is on: tell us about it
 chat_report    to master  one second: second, slot, counts, pods, posters, users, cpu, evidence
 chat_drain     to worker  stop posting; wait for answers; close the books
 chat_posted    to master  books
@@ -279,8 +281,12 @@ class Worker:
         if msg.data["boot"] and msg.data["boot"] == boot_id():
             self.offset.same_kernel()
         self.offset.exchange(int(msg.data["asked"]), int(msg.data["clock"]), now_us())
-        if self.begun.is_set() and not self.closed and msg.data["run"] != self.ledger.run:
+        if msg.data["run"] == self.ledger.run:
+            return
+        if self.begun.is_set() and not self.closed:
             self._orphaned("its master is at another run")
+        elif msg.data["on"]:
+            self._runner.send_message("chat_join", {})
 
     def _on_drain(self, environment: Environment, msg: Any, **_: Any) -> None:
         """Stop posting, wait for what is on its way, hand in the books."""

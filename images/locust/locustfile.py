@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 import gevent
-from locust import events
+from locust import events, runners
 from locust import stats as locust_stats
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
@@ -32,6 +32,11 @@ __all__ = ["Churner", "Lurker", "Poster", "Reader", "SlowReader"]
 
 # Three significant digits in Locust's own tables; master and workers must agree.
 locust_stats.bucket_response_time = fine_bucket  # type: ignore[assignment]
+
+# Seconds without a heartbeat until the master calls a worker missing and takes its users from it.
+# Starting hundreds of users keeps a worker busy for longer than Locust's three; that a worker was
+# silent is a gate of our own.
+runners.HEARTBEAT_LIVENESS = 10
 
 # A worker that only measures says so to its master, from its first word on.
 be_probe_if_told()

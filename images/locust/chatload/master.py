@@ -146,7 +146,7 @@ class Master:
     def set_rate(self, rate: float) -> None:
         """A new rate of posts, over all workers: a stage began."""
         if self.run is not None and rate != self.run.rate:
-            self.run.rate = rate
+            self.run.set_rate(rate)
             self.note(f"{rate:g} posts/s")
             self._share_out(self.run)
 
@@ -189,15 +189,14 @@ class Master:
     def _watch(self, run: Run) -> None:
         """The greenlet of a running load: shares the rate out, watches users and workers, and keeps
         a partial summary, so that a run that is killed outright leaves what it had."""
-        before = written = time.monotonic()
+        written = time.monotonic()
         while run.state == "running":
             gevent.sleep(WATCH_EVERY)
             now = time.monotonic()
             runner = self._runner
             # A local runner has no such flag: its users are there when `start` returns.
             settled = bool(getattr(runner, "spawning_completed", run.measured_from is not None))
-            run.watch(now - before, int(runner.target_user_count), settled=settled)
-            before = now
+            run.watch(int(runner.target_user_count), settled=settled)
             self._share_out(run)
             if now - written >= PARTIAL_EVERY:
                 written = now
@@ -228,7 +227,7 @@ class Master:
             return
         run.state = "draining"
         run.ended = time.time()
-        run.watch(0.0, 0, settled=False)
+        run.watch(0, settled=False)
         log.info("run %s: draining", run.name)
         self._send("chat_drain", {"run": run.name})
         self._wait(run, lambda: len(run.posted))

@@ -26,8 +26,8 @@ class Posting:
         self._arrivals = Arrivals(f"{seed}/arrivals", time.monotonic())
         #: Everyone here who posts.
         self.posters: list[ChatClient] = []
-        #: Posts due since the ramp-up; due when nobody could take them; due with a full outbox.
-        self.due = self.homeless = self.dropped = 0
+        #: Posts due when nobody could take them, and due with a full outbox.
+        self.homeless = self.dropped = 0
         #: Posts on the wire, not answered, of posters that left.
         self._abandoned = 0
 
@@ -48,7 +48,7 @@ class Posting:
                 late = int((now - instant) * 1e6)
                 worker.vitals.post_left(late, ramping=worker.ramping)
                 worker.record("schedule_lag", late)
-                self.due += not worker.ramping
+                worker.count("arrivals")
                 self.assign(worker.now() - late)
 
     def assign(self, intended: int, topic: str = "") -> None:
@@ -80,7 +80,6 @@ class Posting:
     def evidence(self) -> dict[str, Any]:
         """Where the posts are that did not become messages."""
         return {
-            "due": self.due,
             "homeless": self.homeless,
             "dropped": self.dropped,
             "unsent": sum(one.outbox.unsent for one in self.posters),

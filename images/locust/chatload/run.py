@@ -3,6 +3,7 @@ messages are sent here; :mod:`chatload.master` does that."""
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict, fields
 from typing import Any
@@ -56,6 +57,8 @@ class Run:
         self.workers = workers
         self.probed = False
         self.rate = options.rate
+        #: Instants, seconds since the start, at which another rate was asked for, and which.
+        self._rates: list[tuple[float, float]] = [(0.0, options.rate)]
         #: worker number → what it handed in at each step of the end.
         self.posted: dict[int, dict[str, Any]] = {}
         self.looked: dict[int, dict[str, Any]] = {}
@@ -101,17 +104,37 @@ class Run:
                 out[index] = rate * number / posters if posters else 0.0
         return out
 
-    def watch(self, seconds: float, target: int, *, settled: bool) -> None:
-        """So many seconds went by. target: users asked for; settled: whether all are started."""
+    def set_rate(self, rate: float) -> None:
+        """From now on another rate is asked for."""
+        self.rate = rate
+        self._rates.append((time.time() - self.started, rate))
+
+    def _rate_kept(self) -> None:
+        """Posts due and expected, over the whole seconds after the ramp-up. Seconds are compared,
+        not stretches of each worker's own, because a busy worker hears late that the ramp-up ended.
+        """
+        seen = self.evidence
+        seen.posts_due, seen.posts_expected = 0, 0.0
+        if self.measured_from is None:
+            return
+        first = math.ceil(self.measured_from - self.started)
+        last = math.floor(self._end() - self.started)
+        extra = self.options.probe_rate if self.probed else 0.0
+        for second, slot in self.series.items():
+            if not first <= second or second + self.series.width > last:
+                continue
+            seen.posts_due += slot.counters.get("arrivals", 0)
+            # A rate that changes within a second counts for it by halves at most: let that go.
+            rate = next(rate for at, rate in reversed(self._rates) if at <= second + 0.5)
+            seen.posts_expected += (rate + extra) * self.series.width
+
+    def watch(self, target: int, *, settled: bool) -> None:
+        """A second went by. target: users asked for; settled: whether all are started."""
         seen = self.evidence
         now = time.monotonic()
         seen.silence = max([seen.silence, *(now - at for at in self.heard.values())])
         if self.measured_from is None or time.time() < self.measured_from:
             return
-        seconds = min(seconds, time.time() - self.measured_from)
-        probes = any(report["evidence"]["probe"] for report in self.reports.values())
-        if self.rate:
-            seen.posts_expected += seconds * (self.rate + self.options.probe_rate * probes)
         if settled:
             self._watched += 1
             self._off += self.users() != target
@@ -143,6 +166,7 @@ class Run:
         parts = [done["evidence"] for done in self.settled.values()] or parts
         if parts:
             self._gather(parts)
+        self._rate_kept()
         total = self.series.total
         deliver = total.rows.get("deliver", Histogram())
         everything = Histogram()
@@ -183,7 +207,6 @@ class Run:
         seen.schedule_lag_all_p99_ms = worst("schedule_lag_all_p99", measuring)
         seen.crowd_loop_lag_p99_ms = worst("loop_lag_p99", crowd) if apart else None
         seen.crowd_schedule_lag_p99_ms = worst("schedule_lag_p99", crowd) if apart else None
-        seen.posts_due = sum(part["due"] for part in parts)
         seen.posts_dropped = sum(part["dropped"] for part in parts)
         seen.posts_homeless = sum(part["homeless"] for part in parts)
         # While the load is on, posts wait and are unanswered: that is how it should be.

@@ -22,7 +22,7 @@ def evidence(**more: Any) -> dict[str, Any]:
     """A worker's evidence, nothing wrong in it."""
     zeros = (
         "cpu_highest cpu_seconds loop_lag_p99 loop_lag_all_p99 longest_stall schedule_lag_p99 "
-        "schedule_lag_all_p99 clock_error due homeless dropped unsent unanswered abandoned"
+        "schedule_lag_all_p99 clock_error homeless dropped unsent unanswered abandoned"
     )
     return {**dict.fromkeys(zeros.split(), 0), "loop_lag_samples": 500, "probe": False, **more}
 
@@ -55,6 +55,10 @@ def finished(verdict: Verdict, **more: Any) -> Run:
     slot = Slot()
     slot.row("deliver").record(5_000, 2_000)
     run.series.merge(5, slot)
+    for second in range(12):
+        due = Slot()
+        due.counters["arrivals"] = 20
+        run.series.merge(second, due)
     for index in (0, 1):
         report(run, index, posters=1)
         run.settled[index] = {"evidence": evidence(**more)}
@@ -82,9 +86,25 @@ def test_probes_keep_their_own_rate_and_are_no_users() -> None:
     report(run, 0, posters=4)
     report(run, 1, posters=6, users=0, probe=True)
     assert run.shares() == {0: 40.0, 1: 10.0} and run.users() == 10
-    run.measured_from = time.time() - 5
-    run.watch(1.0, 10, settled=True)
-    assert run.evidence.posts_expected == pytest.approx(50.0)
+
+
+def test_the_rate_is_compared_by_whole_seconds_after_the_ramp_up() -> None:
+    run = a_run(rate=40.0, probe_rate=10.0)
+    run.probed = True
+    run.started -= 20
+    run.measured_from = run.started + 3.4
+    run.ended = run.started + 12.7
+    run._rates = [(0.0, 40.0), (8.1, 90.0)]
+    for second in range(14):
+        slot = Slot()
+        slot.counters["arrivals"] = 50 if second < 8 else 100
+        run.series.merge(second, slot)
+    gates = {gate.name: gate for gate in run.judge()}
+    # Seconds 4 to 11: four at 40, four at 90, and ten more for the probes.
+    assert run.evidence.posts_expected == 4 * 50 + 4 * 100 == run.evidence.posts_due
+    assert gates["rate kept"].passed
+    run._rates = [(0.0, 90.0)]
+    assert not {gate.name: gate for gate in run.judge()}["rate kept"].passed
 
 
 def test_users_that_are_too_few_for_a_while_are_seen() -> None:
@@ -95,7 +115,7 @@ def test_users_that_are_too_few_for_a_while_are_seen() -> None:
     for second in range(20):
         if second == 10:
             run.heard[1] -= 60
-        run.watch(1.0, 20, settled=True)
+        run.watch(20, settled=True)
     run.judge()
     assert run.evidence.seconds_off == 0.5 and run.evidence.silence > 60
 

@@ -140,7 +140,8 @@ def test_runs_in_a_row_are_apart_and_a_rate_can_be_edited(lab: tuple[LocustRun, 
         with urllib.request.urlopen(f"{lab[1]}/stop", b"", timeout=60):  # noqa: S310
             pass
         summary = chat_summary(lab[1])
-        assert summary["outcome"] == "clean" and summary["ledger"]["sent"] > 0
+        assert summary["outcome"] == "clean", summary["invalid_because"]
+        assert summary["ledger"]["sent"] > 0
         names.add(summary["run"])
     assert len(names) == 2
 

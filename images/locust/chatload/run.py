@@ -26,6 +26,8 @@ OUTCOMES = {
 }
 #: Seconds without a report after which a worker is not counted as present.
 ABSENT = 5.0
+#: Seconds that a change of the number of users may take before it counts as not kept.
+CHANGE_PATIENCE = 30
 #: Rows that hold deliveries.
 SHOWN_ROWS = ("deliver", "deliver_slow", "echo", "catch_up")
 
@@ -70,6 +72,8 @@ class Run:
         self.notes: list[tuple[float, str]] = []
         #: Seconds watched since the ramp-up, and those of them with another number of users.
         self._watched = self._off = 0
+        #: Users asked for, and seconds that the last change of it may still take.
+        self._target, self._grace = -1, 0
 
     # -- while it runs ---------------------------------------------------------------------------
 
@@ -135,9 +139,16 @@ class Run:
         seen.silence = max([seen.silence, *(now - at for at in self.heard.values())])
         if self.measured_from is None or time.time() < self.measured_from:
             return
-        if settled:
+        off = self.users() != target
+        if target != self._target:
+            # Asked for anew (a stage, an edit): it takes a while, which is no fault.
+            self._target, self._grace = target, CHANGE_PATIENCE
+        if not off:
+            self._grace = 0
+        if settled and not self._grace:
             self._watched += 1
-            self._off += self.users() != target
+            self._off += off
+        self._grace = max(0, self._grace - 1)
 
     def counts(self) -> Counts:
         """The ledger so far, over all workers."""

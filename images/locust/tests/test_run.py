@@ -88,6 +88,21 @@ def test_probes_keep_their_own_rate_and_are_no_users() -> None:
     assert run.shares() == {0: 40.0, 1: 10.0} and run.users() == 10
 
 
+def test_users_asked_for_anew_may_take_a_while_but_not_for_ever() -> None:
+    run = a_run()
+    run.measured_from = time.time() - 90
+    report(run, 0, posters=1)
+    report(run, 1, posters=1)
+    for target in [20] * 10 + [25] * 20:
+        run.watch(target, settled=True)
+    run.judge()
+    assert run.evidence.seconds_off == 0
+    for _ in range(20):
+        run.watch(25, settled=True)
+    run.judge()
+    assert run.evidence.seconds_off == pytest.approx(0.5)
+
+
 def test_the_rate_is_compared_by_whole_seconds_after_the_ramp_up() -> None:
     run = a_run(rate=40.0, probe_rate=10.0)
     run.probed = True

@@ -47,6 +47,10 @@ type config struct {
 
 	Sessions live.Config `embed:"" group:"Sessions"`
 
+	People struct {
+		HashMemory int64 `default:"100663296" env:"CHAT_HASH_MEMORY" min:"0" max:"1099511627776" help:"bytes that hashing passwords may take at once; who comes when it is taken waits, then is told to try again"`
+	} `embed:"" group:"HTTP"`
+
 	Logging struct {
 		LogLevel  string `default:"info" enum:"debug,info,warn,error" env:"CHAT_LOG_LEVEL" help:"debug, info, warn or error"`
 		LogFormat string `default:"text" enum:"text,json" env:"CHAT_LOG_FORMAT" help:"text or json"`

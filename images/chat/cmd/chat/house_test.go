@@ -32,7 +32,7 @@ var allowed = map[string][]string{
 	"cmd/house":       {},
 	"cmd/chat": {
 		"api", "web", "internal/chat", "internal/localstore", "internal/redisstore", "internal/redisnode",
-		"internal/measured", "internal/people", "internal/live", "internal/server",
+		"internal/measured", "internal/filter", "internal/people", "internal/live", "internal/server",
 	},
 }
 

@@ -26,6 +26,7 @@ import (
 	"chatapp/chat/internal/live"
 	"chatapp/chat/internal/localstore"
 	"chatapp/chat/internal/measured"
+	"chatapp/chat/internal/people"
 	"chatapp/chat/internal/redisnode"
 	"chatapp/chat/internal/redisstore"
 	"chatapp/chat/internal/server"
@@ -116,10 +117,14 @@ func run(ctx context.Context, c *config, out io.Writer, logger *slog.Logger) (er
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	view := people.NewView(store.directory, logger)
+	view.Start()
+	defer view.Close()
 	var sessions *live.Sessions // made below; nothing changes before
 	service := chat.NewService(measured.NewLog(store, registry), chat.Options{
 		AppendTimeout: c.Log.AppendTimeout, SteppedOver: measured.NewUnknown(registry, logger).SteppedOver,
 		Numbers: store, Broadcast: store, Changed: func(change chat.Change) { sessions.Changed(change) },
+		Holder: view.Holder, Owner: people.Owner, GuestsRead: c.Edge.Guests != "post",
 	})
 	service.Start()
 	defer func() {
@@ -128,7 +133,15 @@ func run(ctx context.Context, c *config, out io.Writer, logger *slog.Logger) (er
 		err = errors.Join(err, service.Close(bounded))
 	}()
 	metrics := live.NewMetrics(registry)
-	c.Sessions.Features = append(c.Sessions.Features, "conversation")
+	features := []string{"people", "rooms", "conversation"}
+	c.Sessions.People, c.Sessions.Features = view, features
+	c.Sessions.GuestsNone = c.Edge.Guests == server.GuestsNone
+	c.Edge.People = server.People{
+		View: view, Features: features,
+		Service: people.NewService(store.directory, view, people.NewHasher(people.DefaultCost, c.People.HashMemory), people.Options{
+			RegistrationClosed: c.Edge.Registration == "closed", CheckFilter: checkFilter, Removed: service.Left,
+		}),
+	}
 	sessions = live.New(c.Sessions, service, store, metrics, logger)
 	sessions.Start()
 	defer sessions.Close()
@@ -181,8 +194,13 @@ func run(ctx context.Context, c *config, out io.Writer, logger *slog.Logger) (er
 	return nil
 }
 
-// store is what keeps the log, and presence beside it.
-type store interface {
+// store is what keeps the log, and beside it presence and the directory.
+type store struct {
+	log
+	directory people.Directory
+}
+
+type log interface {
 	chat.Log
 	chat.Presence
 	chat.Numbers
@@ -192,27 +210,35 @@ type store interface {
 // openStore opens the store that the settings name, and says which it is.
 func openStore(c *config, logger *slog.Logger) (store, string, error) {
 	if c.Log.RedisURL == "" {
-		store, err := localstore.Open(localstore.Options{Dir: c.Log.Data, Retention: c.Keep, Logger: logger.With("component", "localstore")})
+		local, err := localstore.Open(localstore.Options{Dir: c.Log.Data, Retention: c.Keep, Logger: logger.With("component", "localstore")})
 		if _, damaged := errors.AsType[*localstore.DamageError](err); damaged {
-			return nil, "", err // no setting mends it
+			return store{}, "", err // no setting mends it
 		}
 		if err != nil {
-			return nil, "", fmt.Errorf("--data: %w (%w)", err, errSetting)
+			return store{}, "", fmt.Errorf("--data: %w (%w)", err, errSetting)
 		}
-		return store, "embedded in " + c.Log.Data, nil
+		return store{local, local.Directory()}, "embedded in " + c.Log.Data, nil
 	}
 	if strings.Contains(c.Log.RedisURL, redisnode.PublicPassword) {
 		logger.Warn("Redis has the passwords that everybody can read in chatapp.yaml: make others, as is said there")
 	}
 	redisstore.LogClient(logger)
-	store, err := redisstore.Open(redisstore.Options{
+	shared, err := redisstore.Open(redisstore.Options{
 		URL: c.Log.RedisURL, Partitions: c.Log.RedisPartitions, MinReplicas: c.minReplicas, KeyPrefix: c.Log.RedisPrefix,
 		Retention: c.Keep, Logger: logger,
 	})
 	if err != nil {
-		return nil, "", fmt.Errorf("--redis-url: %w (%w)", err, errSetting)
+		return store{}, "", fmt.Errorf("--redis-url: %w (%w)", err, errSetting)
 	}
-	return store, "Redis", nil
+	return store{shared, shared.Directory()}, "Redis", nil
+}
+
+// checkFilter says why a filter can't be saved.
+func checkFilter(text string) error {
+	if _, err := live.Compile(text, chat.Guest); err != nil {
+		return err
+	}
+	return nil
 }
 
 // humanURL is the URL to open in a browser.

@@ -30,6 +30,7 @@ type Error struct {
 	Message    string
 	RetryAfter time.Duration // 0: not said
 	Topics     []string      // those that are not there, where that is the matter
+	Unknown    []string      // addresses without account, where that is the matter
 	Cause      error
 
 	// Of a filter that cannot be read: the character, from 1, and what was

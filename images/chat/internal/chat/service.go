@@ -298,6 +298,12 @@ func (s *Service) Topics(ctx context.Context, who Principal) ([]TopicInfo, error
 			}
 		}
 	}
+	if slices.ContainsFunc(all, func(t TopicInfo) bool { return IsRoom(t.Topic) }) {
+		if err := who.Rooms.Check(ctx); err != nil { // as recheck: only now
+			return nil, AsError(err)
+		}
+		all = slices.DeleteFunc(all, func(t TopicInfo) bool { return !sight.Sees(t.Topic) })
+	}
 	slices.SortFunc(all, func(a, b TopicInfo) int {
 		return cmp.Or(b.Last.Compare(a.Last), cmp.Compare(a.Topic, b.Topic))
 	})

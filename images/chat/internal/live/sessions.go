@@ -33,9 +33,9 @@ type Config struct {
 	QueueBytes int           `name:"session-queue" default:"524288" env:"CHAT_SESSION_QUEUE" min:"16384" max:"1073741824" help:"bytes that may wait for a slow reader before it is closed with 4001"`
 	Pace       time.Duration `name:"pace" default:"5ms" env:"CHAT_PACE" min:"0s" max:"1s" help:"least time between two deliveries under load; a lone message never waits"`
 
-	People     *people.View // who is signed in; nil: nobody can be
-	GuestsNone bool         // only those signed in may connect
-	Features   []string     // what this server can, in welcome
+	People     *people.View `kong:"-"` // who is signed in; nil: nobody can be
+	GuestsNone bool         `kong:"-"` // only those signed in may connect
+	Features   []string     `kong:"-"` // what this server can, in welcome
 
 	BalanceAbove float64 `name:"balance-above" default:"0" env:"CHAT_BALANCE_ABOVE" min:"0" max:"1e6" help:"behind a load balancer: times the mean connections of all servers, above which clients are asked to connect again (1.15, say); 0: never"`
 

@@ -407,7 +407,7 @@ func TestRooms(t *testing.T) {
 		t.Errorf("again: %+v, %v, %v", again, repeated, err)
 	}
 	_, _, err = h.CreateRoom(t.Context(), ann, "k2", "den", []string{"X@example.org", "bob@example.org"})
-	if u, ok := errors.AsType[*people.UnknownMembers](err); !ok || !slices.Equal(u.Addresses, []string{"X@example.org"}) {
+	if e := chat.AsError(err); !slices.Equal(e.Unknown, []string{"X@example.org"}) {
 		t.Errorf("unknown: %v", err)
 	}
 	h.code("unknown", err, chat.CodeBadMessage)

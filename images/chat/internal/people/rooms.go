@@ -9,28 +9,16 @@ import (
 	"chatapp/chat/internal/chat"
 )
 
-// UnknownMembers is the error for addresses that have no account, as they were
-// sent. It is a *chat.Error, too.
-type UnknownMembers struct {
-	Addresses []string
-	said      *chat.Error
-}
-
-func (e *UnknownMembers) Error() string { return e.said.Error() }
-
-// Unwrap gives the *chat.Error.
-func (e *UnknownMembers) Unwrap() error { return e.said }
-
 // unknown names the addresses of an *UnknownAddresses as they were sent.
 func unknown(err error, sent []string) error {
 	u, ok := errors.AsType[*UnknownAddresses](err)
 	if !ok {
 		return failed(err)
 	}
-	e := &UnknownMembers{said: &chat.Error{Code: chat.CodeBadMessage, Message: "some addresses have no account here: see unknown"}}
+	e := &chat.Error{Code: chat.CodeBadMessage, Message: "some addresses have no account here; see unknown"}
 	for _, address := range sent {
-		if slices.Contains(u.Addresses, chat.FoldAddress(address)) && !slices.Contains(e.Addresses, address) {
-			e.Addresses = append(e.Addresses, address)
+		if slices.Contains(u.Addresses, chat.FoldAddress(address)) && !slices.Contains(e.Unknown, address) {
+			e.Unknown = append(e.Unknown, address)
 		}
 	}
 	return e

@@ -606,6 +606,32 @@ func (c *caller) Check(ctx context.Context) error {
 	return nil
 }
 
+// Owner reports whether a principal of this package is the creator of a room.
+func Owner(who chat.Principal, room string) bool {
+	o, ok := who.Rooms.(interface{ find(string) (Room, bool) })
+	if !ok {
+		return false
+	}
+	r, in := o.find(room)
+	return in && r.Creator == who.Account
+}
+
+func (p *person) find(room string) (Room, bool) {
+	r, in := (*p.rooms.Load())[room]
+	return r, in && !p.v.Stale()
+}
+
+func (c *caller) find(room string) (Room, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.rooms {
+		if r.ID == room {
+			return r, true
+		}
+	}
+	return Room{}, false
+}
+
 // Holder gives the account that holds an address, "" for none. It remembers
 // both, so that a guest's posts ask the directory once.
 func (v *View) Holder(ctx context.Context, address string) (string, error) {

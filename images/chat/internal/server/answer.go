@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"chatapp/chat/internal/chat"
+	"chatapp/chat/internal/people"
 )
 
 // statusOf says how each code is answered over HTTP.
@@ -33,7 +35,11 @@ func (s *Server) fail(w http.ResponseWriter, err error) {
 	if e.Code == chat.CodeInternal {
 		s.logger.Error("request failed", "error", e)
 	}
-	writeProblem(w, statusOf[e.Code], e)
+	status := statusOf[e.Code]
+	if errors.Is(err, people.ErrForbidden) {
+		status = http.StatusForbidden
+	}
+	writeProblem(w, status, e)
 }
 
 // writeProblem writes an error as problem details (RFC 9457).
@@ -44,10 +50,14 @@ func writeProblem(w http.ResponseWriter, status int, e *chat.Error) {
 		Status       int       `json:"status"`
 		Detail       string    `json:"detail"`
 		Code         chat.Code `json:"code"`
+		Unknown      []string  `json:"unknown,omitempty"`
 		RetryAfterMs int64     `json:"retry_after_ms,omitzero"`
 		At           int       `json:"at,omitzero"`
 		Expected     string    `json:"expected,omitzero"`
-	}{"about:blank", http.StatusText(status), status, e.Message, e.Code, e.RetryAfter.Milliseconds(), e.At, e.Expected}
+	}{"about:blank", http.StatusText(status), status, e.Message, e.Code, e.Unknown, e.RetryAfter.Milliseconds(), e.At, e.Expected}
+	if status == http.StatusUnauthorized {
+		w.Header().Set("Www-Authenticate", "Bearer")
+	}
 	if e.RetryAfter > 0 && w.Header().Get("Retry-After") == "" {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}

@@ -1,10 +1,7 @@
 package server
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
 	"sort"
 
@@ -19,48 +16,42 @@ import (
 // holds every valid message.
 const maxBody = wire.MaxFrame
 
-func (s *Server) getMessages(w http.ResponseWriter, r *http.Request) {
+func (s *Server) getMessages(w http.ResponseWriter, r *http.Request, c caller) error {
 	q, err := readQuery(r)
 	if err != nil {
-		s.fail(w, err)
-		return
+		return err
 	}
 	topics, err := q.topic()
 	if err != nil {
-		s.fail(w, err)
-		return
+		return err
 	}
 	before, err := q.id("before")
 	if err != nil {
-		s.fail(w, err)
-		return
+		return err
 	}
 	limit, err := q.limit(wire.DefaultLimit, wire.MaxLimit)
 	if err != nil {
-		s.fail(w, err)
-		return
+		return err
 	}
 	replyTo, err := q.replyTo()
 	if err != nil {
-		s.fail(w, err)
-		return
+		return err
 	}
-	wants, err := q.filter(chat.Guest)
+	wants, err := q.filter(c.who)
 	if err != nil {
-		s.fail(w, err)
-		return
+		return err
 	}
-	page, err := s.service.Find(r.Context(), chat.Guest, chat.Query{
+	page, err := s.service.Find(r.Context(), c.who, chat.Query{
 		Topics: topics, Before: before, Limit: limit, ReplyTo: replyTo, Wants: wants,
 	})
 	if err != nil {
-		s.fail(w, err)
-		return
+		return err
 	}
 	writeJSON(w, http.StatusOK, wire.AppendPage([]byte{'{'}, wire.EncodeAll(page.Messages), page))
+	return nil
 }
 
-func (s *Server) postMessage(w http.ResponseWriter, r *http.Request) {
+func (s *Server) postMessage(w http.ResponseWriter, r *http.Request, c caller) error {
 	draft, err := readDraft(w, r)
 	if err == nil {
 		if wait := s.posts.Take(sourceOf(r)); wait > 0 {
@@ -69,14 +60,12 @@ func (s *Server) postMessage(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		s.metrics.Posted(false, string(chat.AsError(err).Code))
-		s.fail(w, err)
-		return
+		return err
 	}
-	m, duplicate, err := s.service.Post(r.Context(), chat.Guest, draft)
+	m, duplicate, err := s.service.Post(r.Context(), c.who, draft)
 	if err != nil {
 		s.metrics.Posted(false, string(chat.AsError(err).Code))
-		s.fail(w, err)
-		return
+		return err
 	}
 	s.metrics.Posted(duplicate, "")
 	status := http.StatusCreated
@@ -84,26 +73,12 @@ func (s *Server) postMessage(w http.ResponseWriter, r *http.Request) {
 		status = http.StatusOK
 	}
 	writeJSON(w, status, wire.AppendMessage(nil, m))
-}
-
-// readBody reads a body of JSON.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return nil, badRequest("content type: send application/json")
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return nil, &chat.Error{Code: chat.CodeTooLarge, Message: fmt.Sprintf("body: send at most %d bytes", maxBody)}
-	}
-	if err != nil {
-		return nil, badRequest("body: it ended before its time")
-	}
-	return body, nil
+	return nil
 }
 
 // readDraft reads the body of a post.
 func readDraft(w http.ResponseWriter, r *http.Request) (chat.Draft, error) {
-	body, err := readBody(w, r)
+	body, err := readBody(w, r, maxBody)
 	if err != nil {
 		return chat.Draft{}, err
 	}
@@ -120,30 +95,27 @@ const (
 	maxTopics     = 1000
 )
 
-func (s *Server) getTopics(w http.ResponseWriter, r *http.Request) {
+func (s *Server) getTopics(w http.ResponseWriter, r *http.Request, c caller) error {
 	q, err := readQuery(r)
 	if err != nil {
-		s.fail(w, err)
-		return
+		return err
 	}
 	after, err := q.id("after")
 	if err != nil {
-		s.fail(w, err)
-		return
+		return err
 	}
 	limit, err := q.limit(defaultTopics, maxTopics)
 	if err != nil {
-		s.fail(w, err)
-		return
+		return err
 	}
-	infos, err := s.service.Topics(r.Context(), chat.Guest)
+	infos, err := s.service.Topics(r.Context(), c.who)
 	if err != nil {
-		s.fail(w, err)
-		return
+		return err
 	}
 	infos, next := topicsAfter(infos, after, limit)
 	type topic struct {
 		Topic    string `json:"topic"`
+		Room     string `json:"room,omitzero"`
 		Messages int64  `json:"messages"`
 		Last     string `json:"last"`
 	}
@@ -151,16 +123,20 @@ func (s *Server) getTopics(w http.ResponseWriter, r *http.Request) {
 		Topics []topic `json:"topics"`
 		Next   string  `json:"next,omitzero"`
 	}{make([]topic, len(infos)), next}
+	names, err := s.roomNames(r.Context(), c)
+	if err != nil {
+		return err
+	}
 	for i, info := range infos {
 		last := wire.AppendTime(nil, info.Last.Time())
-		list.Topics[i] = topic{info.Topic, info.Messages, string(last[1 : len(last)-1])}
+		list.Topics[i] = topic{info.Topic, names[info.Topic], info.Messages, string(last[1 : len(last)-1])}
 	}
 	b, err := json.Marshal(list)
 	if err != nil {
-		s.fail(w, err)
-		return
+		return err
 	}
 	writeJSON(w, http.StatusOK, b)
+	return nil
 }
 
 // topicsAfter gives a page of topics, which are sorted by their latest

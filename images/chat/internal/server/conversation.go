@@ -25,17 +25,17 @@ func messageID(r *http.Request) (chat.ID, error) {
 	return id, nil
 }
 
-func (s *Server) putVote(w http.ResponseWriter, r *http.Request) {
-	counted, err := s.vote(w, r)
+func (s *Server) putVote(w http.ResponseWriter, r *http.Request, c caller) error {
+	counted, err := s.vote(w, r, c.who)
 	if err != nil {
-		s.fail(w, err)
-		return
+		return err
 	}
 	writeJSON(w, http.StatusOK, wire.AppendVoted(nil, counted))
+	return nil
 }
 
-func (s *Server) vote(w http.ResponseWriter, r *http.Request) (chat.Counted, error) {
-	body, err := readBody(w, r)
+func (s *Server) vote(w http.ResponseWriter, r *http.Request, who chat.Principal) (chat.Counted, error) {
+	body, err := readBody(w, r, maxBody)
 	if err != nil {
 		return chat.Counted{}, err
 	}
@@ -49,19 +49,19 @@ func (s *Server) vote(w http.ResponseWriter, r *http.Request) (chat.Counted, err
 	if wait := s.posts.Take(sourceOf(r)); wait > 0 {
 		return chat.Counted{}, limit.TooFast(wait)
 	}
-	return s.service.Vote(r.Context(), chat.Guest, vote)
+	return s.service.Vote(r.Context(), who, vote)
 }
 
-func (s *Server) deleteMessage(w http.ResponseWriter, r *http.Request) {
+func (s *Server) deleteMessage(w http.ResponseWriter, r *http.Request, c caller) error {
 	id, err := messageID(r)
 	if err == nil {
-		err = s.service.Delete(r.Context(), chat.Guest, id)
+		err = s.service.Delete(r.Context(), c.who, id)
 	}
 	if err != nil {
-		s.fail(w, err)
-		return
+		return err
 	}
-	w.WriteHeader(http.StatusNoContent)
+	writeNothing(w)
+	return nil
 }
 
 // filter gives the parameter filter as a query takes it; nil if there is none.

@@ -239,6 +239,11 @@ func (p *play) same(want, got any) error {
 		}
 	case map[string]any:
 		object, ok := got.(map[string]any)
+		for _, later := range []string{"features", "guests", "users"} { // of Part Two; a play may leave them out
+			if _, named := want[later]; !named {
+				delete(object, later)
+			}
+		}
 		if !ok || len(object) != len(want) {
 			return fmt.Errorf("%v has not the fields of %v", got, want)
 		}

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -16,6 +17,9 @@ import (
 	"chatapp/chat/api"
 	"chatapp/chat/internal/chat"
 	"chatapp/chat/internal/live"
+	"chatapp/chat/internal/localstore"
+	"chatapp/chat/internal/people"
+	"chatapp/chat/internal/redisstore"
 	"chatapp/chat/internal/server"
 )
 
@@ -55,6 +59,9 @@ func podDefaults(o podOptions) podOptions {
 		o.name = "chat-0"
 	}
 	o.live.Name = o.name
+	if o.edge.Guests == "" {
+		o.edge.Guests, o.edge.Registration = "post", "open"
+	}
 	if o.live.QueueBytes == 0 {
 		o.live.QueueBytes = 512 << 10
 	}
@@ -79,6 +86,23 @@ type parts struct {
 	close    func()
 }
 
+// testCost is what tests can pay for a hash.
+var testCost = people.Cost{Memory: 64, Passes: 1, Lanes: 1}
+
+// directoryOf is the directory beside a test's log; a log that has none gets
+// one of its own, which ends with it.
+func directoryOf(s store) people.Directory {
+	switch s := s.(type) {
+	case interface{ Directory() *localstore.Directory }:
+		return s.Directory()
+	case interface{ Directory() *redisstore.Directory }:
+		return s.Directory()
+	case *awayStore:
+		return directoryOf(s.store)
+	}
+	panic(fmt.Sprintf("no directory beside a %T", s))
+}
+
 // assemble wires a server as cmd/chat does. The caller closes it, then the store.
 func assemble(t testing.TB, store store, o podOptions) parts {
 	t.Helper()
@@ -87,12 +111,21 @@ func assemble(t testing.TB, store store, o podOptions) parts {
 	logger := slog.New(slog.DiscardHandler)
 	registry := prometheus.NewRegistry()
 	metrics := live.NewMetrics(registry)
+	view := people.NewView(directoryOf(store), logger)
+	view.Start()
 	var sessions *live.Sessions
 	service := chat.NewService(store, chat.Options{
 		AppendTimeout: o.timeout, Numbers: store, Broadcast: store,
 		Changed: func(c chat.Change) { sessions.Changed(c) },
+		Holder:  view.Holder, Owner: people.Owner,
+		GuestsRead: o.edge.Guests == "read" || o.edge.Guests == server.GuestsNone,
 	})
 	service.Start()
+	features := []string{"people", "rooms"}
+	o.live.People, o.live.Features, o.live.GuestsNone = view, features, o.edge.Guests == server.GuestsNone
+	o.edge.People = server.People{View: view, Features: features, Service: people.NewService(directoryOf(store), view, people.NewHasher(testCost, 1<<20), people.Options{
+		RegistrationClosed: o.edge.Registration == "closed", Removed: service.Left,
+	})}
 	sessions = live.New(o.live, service, store, metrics, logger)
 	sessions.Start()
 	edge, err := server.New(o.edge, service, sessions, metrics, registry, o.page, api.Documents, logger)
@@ -104,6 +137,7 @@ func assemble(t testing.TB, store store, o podOptions) parts {
 		if err := service.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
+		view.Close()
 	}}
 }
 

@@ -23,6 +23,7 @@ import (
 	"chatapp/chat/internal/chat"
 	"chatapp/chat/internal/limit"
 	"chatapp/chat/internal/live"
+	"chatapp/chat/internal/people"
 )
 
 // Config of the HTTP edge. The tags make it a group of settings of the command.
@@ -31,6 +32,10 @@ type Config struct {
 	PostRate       float64       `name:"source-post-rate" env:"CHAT_SOURCE_POST_RATE" min:"0" max:"1e9" help:"HTTP posts per second from one source, an IP address that many people may share; 0: no limit; if not given 1000, or no limit where --post-rate is 0"`
 	PostBurst      int           `name:"source-post-burst" default:"2000" env:"CHAT_SOURCE_POST_BURST" min:"1" help:"of them at once"`
 	ReadyTolerance time.Duration `name:"ready-tolerance" default:"30s" env:"CHAT_READY_TOLERANCE" min:"0s" max:"1h" help:"how long the log may be away before /readyz says 503"`
+	SignInRate     float64       `name:"sign-in-rate" default:"600" env:"CHAT_SIGN_IN_RATE" min:"0" max:"1e9" help:"registrations and sign-ins a minute from one source, an IP address that many people may share; 0: no limit"`
+	Registration   string        `name:"registration" default:"open" enum:"open,closed" env:"CHAT_REGISTRATION" help:"open, or closed: no new accounts but by 'chat account'"`
+	Guests         string        `name:"guests" default:"post" enum:"post,read,none" env:"CHAT_GUESTS" help:"what guests may do: post, read, or none: only those signed in get anything but the page"`
+	People         People        `kong:"-"`
 	// Trouble says, a sentence each, what does not work at this moment though
 	// the server may be ready, and why: which writes are refused, say. readyz
 	// shows it. It is called from many goroutines; nil: there is never any.
@@ -42,6 +47,16 @@ type Config struct {
 // many may share a source.
 const DefaultPostRate = 1000
 
+// GuestsNone is the Config.Guests under which guests get nothing.
+const GuestsNone = "none"
+
+// People is who may be signed in. The zero value is nobody.
+type People struct {
+	Service  *people.Service
+	View     *people.View
+	Features []string // what this server can, for clients
+}
+
 // Server answers HTTP.
 type Server struct {
 	config   Config
@@ -50,7 +65,9 @@ type Server struct {
 	metrics  *live.Metrics
 	logger   *slog.Logger
 	requests *prometheus.CounterVec
-	posts    *limit.Keyed
+	posts    *limit.Keyed // by source
+	signIns  *limit.Keyed // by source
+	people   *people.Service
 }
 
 // socketPath is where WebSockets are opened.
@@ -73,8 +90,10 @@ func New(c Config, service *chat.Service, sessions *live.Sessions, metrics *live
 ) (*http.Server, error) {
 	s := &Server{
 		config: c, service: service, live: sessions, metrics: metrics,
-		logger: logger.With("component", "server"),
-		posts:  limit.NewKeyed(limit.Rate{PerSecond: c.PostRate, Burst: c.PostBurst}),
+		logger:  logger.With("component", "server"),
+		posts:   limit.NewKeyed(limit.Rate{PerSecond: c.PostRate, Burst: c.PostBurst}),
+		signIns: limit.NewKeyed(limit.Rate{PerSecond: c.SignInRate / 60, Burst: int(min(c.SignInRate, 1e6))}),
+		people:  c.People.Service,
 		requests: promauto.With(registry).NewCounterVec(prometheus.CounterOpts{
 			Name: "chat_http_requests_total", Help: "HTTP requests by route, method and status.",
 		}, []string{"route", "method", "code"}),
@@ -92,13 +111,19 @@ func New(c Config, service *chat.Service, sessions *live.Sessions, metrics *live
 		mux.Handle(pattern, promhttp.InstrumentHandlerCounter(s.requests.MustCurryWith(prometheus.Labels{"route": name}), s.recovered(h)))
 	}
 	mux.Handle("GET "+socketPath, s.recovered(s.websocket)) // not counted: the connection outlives the request
-	route("GET /api/v1/messages", "messages", s.getMessages)
-	route("POST /api/v1/messages", "messages", s.postMessage)
-	route("DELETE "+messagePath, "message", s.deleteMessage)
-	route("PUT "+votePath, "vote", s.putVote)
-	route("GET /api/v1/topics", "topics", s.getTopics)
+	route("GET /api/v1/messages", "messages", s.anybody(s.getMessages))
+	route("POST /api/v1/messages", "messages", s.anybody(s.postMessage))
+	route("DELETE "+messagePath, "message", s.signedIn(s.deleteMessage))
+	route("PUT "+votePath, "vote", s.anybody(s.putVote))
+	route("GET /api/v1/topics", "topics", s.anybody(s.getTopics))
 	for name, document := range documents.byPath {
-		route("GET /api/v1"+name, "document", document.serve)
+		route("GET /api/v1"+name, "document", s.anybody(func(w http.ResponseWriter, r *http.Request, _ caller) error {
+			document.serve(w, r)
+			return nil
+		}))
+	}
+	if s.people != nil {
+		s.routePeople(route)
 	}
 	route("GET /healthz", "health", healthz)
 	route("GET /readyz", "health", readyz(sessions, c))

@@ -74,3 +74,12 @@ func AppendStrings(b []byte, list []string) []byte {
 	}
 	return append(b, ']')
 }
+
+// AppendFilter appends the object of a saved filter.
+func AppendFilter(b []byte, f people.SavedFilter) []byte {
+	b = append(b, `{"name":`...)
+	b = appendString(b, f.Name)
+	b = append(b, `,"filter":`...)
+	b = appendString(b, f.Filter)
+	return append(b, '}')
+}

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { defineConfig, type Plugin } from "vite";
 
@@ -9,16 +11,29 @@ function precompress(): Plugin {
   return {
     name: "precompress",
     apply: "build",
-    enforce: "post",
-    generateBundle(_, bundle) {
-      for (const [fileName, file] of Object.entries(bundle)) {
-        if (!/\.(js|css|html|svg|webmanifest)$/u.test(fileName)) continue;
-        const source = Buffer.from(file.type === "chunk" ? file.code : file.source);
-        const br = brotliCompressSync(source, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } });
-        this.emitFile({ type: "asset", fileName: `${fileName}.br`, source: br });
-        this.emitFile({ type: "asset", fileName: `${fileName}.gz`, source: gzipSync(source, { level: 9 }) });
-      }
+    // When the files are what they will be: Vite's own last changes come late in the build.
+    writeBundle: {
+      order: "post",
+      handler({ dir = "dist" }) {
+        for (const entry of readdirSync(dir, { recursive: true, withFileTypes: true })) {
+          if (!entry.isFile() || !/\.(js|css|html|svg|webmanifest)$/u.test(entry.name)) continue;
+          const path = join(entry.parentPath, entry.name);
+          const source = readFileSync(path);
+          writeFileSync(`${path}.br`, brotliCompressSync(source, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }));
+          writeFileSync(`${path}.gz`, gzipSync(source, { level: 9 }));
+        }
+      },
     },
+  };
+}
+
+/** Parts that come later have no parts and styles of their own: Vite's loader of those is not needed. */
+function plainImports(): Plugin {
+  return {
+    name: "plain-imports",
+    apply: "build",
+    enforce: "pre",
+    load: (id) => (id === "\0vite/preload-helper.js" ? "export const __vitePreload = (load) => load();" : undefined),
   };
 }
 
@@ -29,9 +44,9 @@ export default defineConfig({
     target: ["chrome123", "firefox128", "safari17.5"],
     // No inlined data, no polyfill script: the page's policy forbids both, and needs neither.
     assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
+    modulePreload: false,
     reportCompressedSize: true,
   },
-  plugins: [precompress()],
+  plugins: [plainImports(), precompress()],
   server: { proxy: { "/ws": { target: devTarget, ws: true }, "/api": devTarget } },
 });

@@ -183,6 +183,12 @@ func noRoute(mux *http.ServeMux) http.HandlerFunc {
 			}
 		}
 		if len(allow) == 0 {
+			if strings.HasPrefix(r.URL.Path, "/assets/") {
+				// Another version has it: during a rollout a page and its
+				// files may come from two pods. The browser asks again, and
+				// must not ask this pod over this connection.
+				w.Header().Set("Connection", "close")
+			}
 			writeProblem(w, http.StatusNotFound, &chat.Error{Code: chat.CodeNotFound, Message: "there is nothing at this path"})
 			return
 		}

@@ -35,6 +35,9 @@ test("two windows on two pods show each other's messages with all five fields", 
   // Identity is remembered.
   await ada.page.reload();
   await ada.connected();
+  await expect(ada.who).toHaveAccessibleName("Name and email: Ada Lovelace, ada@example.org");
+  await expect(ada.name).toHaveCount(0);
+  await ada.who.click();
   await expect(ada.name).toHaveValue("Ada Lovelace");
   await expect(ada.email).toHaveValue("ada@example.org");
   await expect(ada.rows).toHaveCount(2);

@@ -16,6 +16,8 @@ export class ChatPage {
   readonly topic: Locator;
   readonly status: Locator;
   readonly topics: Locator;
+  /** Who writes, when that is known. */
+  readonly who: Locator;
 
   constructor(readonly page: Page) {
     this.log = page.getByRole("log", { name: "Messages" });
@@ -25,6 +27,7 @@ export class ChatPage {
     this.email = page.getByRole("textbox", { name: "Email" });
     this.topic = page.getByRole("textbox", { name: "Topic" });
     this.status = page.getByRole("status", { name: "Connection" });
+    this.who = page.getByRole("button", { name: /^Name and email/u });
     this.topics = page.getByRole("navigation", { name: "Topics" });
   }
 
@@ -47,6 +50,8 @@ export class ChatPage {
   }
 
   async introduce(name: string, email: string): Promise<void> {
+    // Known already (from another tab, or another visit): the sheet opens by its button.
+    if (!(await this.name.isVisible())) await this.who.click();
     await this.name.fill(name);
     await this.email.fill(email);
   }

@@ -177,6 +177,7 @@ test("phone layout: nothing wider than 320 px, the log keeps a place above an op
   await chat.expectNoSidewaysScroll();
   // Without a name one cannot send: the fields come back to ask for it.
   await chat.page.setViewportSize({ width: 320, height: 568 });
+  await chat.message.blur();
   await chat.name.fill("");
   await chat.message.fill("who am I");
   await chat.page.setViewportSize({ width: 320, height: 290 });

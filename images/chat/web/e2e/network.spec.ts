@@ -126,7 +126,7 @@ test("kill -9 of the pod under traffic: resumed on another, nothing lost or doub
 test("an outage is nobody's business for 5 s; then it is said, with a way out", async ({ network, visit }) => {
   const chat = await visit(network.url);
   const strip = chat.page.locator(".strip");
-  const place = await strip.boundingBox();
+  const place = await chat.log.boundingBox();
   // The page itself notes how long after the outage it spoke.
   await chat.page.evaluate(() => {
     let since = 0;
@@ -138,12 +138,16 @@ test("an outage is nobody's business for 5 s; then it is said, with a way out", 
   });
   network.refuseSockets = true;
   network.cut();
+  // What is known to be untrue is not claimed meanwhile.
+  await expect(chat.status).not.toHaveText("Connected", { timeout: 1_000 });
+  await expect(chat.page.getByText(/\d online/)).toHaveCount(0, { timeout: 1_000 });
   await expect(strip).toHaveClass(/troubled/);
   // Timers are never early.
   expect(Number(await chat.status.getAttribute("data-patience"))).toBeGreaterThanOrEqual(4_990);
   await expect(chat.status).toHaveText("Offline. Messages are kept and sent later.");
   await expect(strip).toContainText(/Next try in \d+ s|Connecting/);
-  expect(await strip.boundingBox()).toEqual(place);
+  // Said over the log, which stays where it is.
+  expect(await chat.log.boundingBox()).toEqual(place);
 
   network.refuseSockets = false;
   await chat.reconnectNow();

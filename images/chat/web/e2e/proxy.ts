@@ -53,6 +53,10 @@ export class Proxy {
   readonly links = new Set<Link>();
   /** Answers new sockets with a cut. Pages still load. */
   refuseSockets = false;
+  /** Answers upgrades with this status, as a proxy that does not know them would. */
+  upgradeStatus: number | undefined;
+  /** Answers a request itself when it returns true. */
+  onRequest: (req: IncomingMessage, res: ServerResponse) => boolean = () => false;
   /** Called for each frame from a pod instead of passing it on. */
   onServerFrame: (frame: ServerFrame, link: Link) => void = (frame, link) => link.toPage(frame);
   onClientFrame: (frame: ClientFrame, link: Link) => void = (frame, link) => link.toServer(frame);
@@ -96,7 +100,13 @@ export class Proxy {
     await once(this.#server, "close");
   }
 
+  /** Frames of a type that the page sent, with when. */
+  sent(type: ClientFrame["type"]): readonly ClientFrame[] {
+    return this.events.flatMap((event) => (event.kind === "to-server" && event.frame.type === type ? [event.frame] : []));
+  }
+
   #forward(req: IncomingMessage, res: ServerResponse): void {
+    if (this.onRequest(req, res)) return;
     const onward = request(
       `${this.target.url}${req.url}`,
       { method: req.method, headers: req.headers },
@@ -110,6 +120,10 @@ export class Proxy {
   }
 
   #upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (this.upgradeStatus !== undefined) {
+      socket.end(`HTTP/1.1 ${this.upgradeStatus} No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      return;
+    }
     if (this.refuseSockets) {
       socket.destroy();
       return;

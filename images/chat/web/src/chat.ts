@@ -4,25 +4,38 @@
  */
 
 import { signal, type ReadonlySignal } from "@preact/signals";
+import { watchAbsence } from "./absence.ts";
+import { ServerClock } from "./clock.ts";
+import { History } from "./history.ts";
+import { load } from "./lazy.ts";
 import { EntryShelf, type Entry } from "./outbox/entry.ts";
-import { leaseLock, noLock, webLock, type Lock } from "./outbox/lock.ts";
+import { channelBeats, leaseLock, noLock, webLock, type Lock } from "./outbox/lock.ts";
 import { Outbox } from "./outbox/outbox.ts";
+import type { ServerFrame } from "./protocol/frames.ts";
 import { newKey, type Draft } from "./protocol/message.ts";
+import type { ReadOnly } from "./readonly.ts";
 import { Connection, type ConnectionState, type SocketLike, type World } from "./socket/connection.ts";
 import { viewList } from "./store/select.ts";
 import { ALL, type State } from "./store/state.ts";
 import { createStore } from "./store/store.ts";
+import { topicList } from "./topics.ts";
 
 export interface Chat {
   readonly state: ReadonlySignal<State>;
   readonly connection: ReadonlySignal<ConnectionState>;
+  /** Why there is no socket though the server answers: messages are read by HTTP, none are sent. */
+  readonly blocked: ReadonlySignal<string | undefined>;
+  /** What the server that is connected can beyond the chat itself. */
+  readonly features: ReadonlySignal<ReadonlySet<string>>;
   send(draft: Omit<Draft, "key">): void;
-  /** Tries a failed entry again, with its key. */
+  /** Tries an entry that failed or waits again, now, with its key. */
   retry(key: string): void;
-  /** Takes a failed entry out of the outbox and returns it. */
+  /** Takes an entry that was not confirmed out of the outbox and returns it. */
   takeBack(key: string): Entry | undefined;
-  /** Asks for messages older than those the view shows, once at a time. True: an answer is awaited. */
+  /** Asks for messages older than those the view shows. True: an answer is awaited. */
   loadOlder(view: string): boolean;
+  /** Asks again for what was refused for good. */
+  askAgain(view: string): void;
   /**
    * Forgets the oldest messages when there are too many; history has them. Later for one who reads
    * further up than for one who follows the newest.
@@ -38,29 +51,44 @@ const MAX_HELD = 3_000;
 const MAX_HELD_READING = 20_000;
 /** How many are left then; with half as many of the topic on the screen, not above MAX_HELD. */
 const KEEP = 2_000;
-/** Hidden for this long, the connection is renewed: it may have died unnoticed. Ms. */
-const HIDDEN_MS = 60_000;
-/** A timer this late means that the machine slept. Ms. */
-const SLEPT_MS = 15_000;
-const TICK_MS = 5_000;
+/** After so many sockets in a row that were never welcomed, messages are read without one. */
+const BLOCKED_AFTER = 2;
 
 export function openChat(storage: Storage | undefined): Chat {
   const store = createStore();
+  const clock = new ServerClock(() => performance.now(), Date.now());
   const connectionState = signal<ConnectionState>({ phase: "connecting" });
+  const blocked = signal<string | undefined>(undefined);
+  const features = signal<ReadonlySet<string>>(new Set());
+  const askTopics = topicList((topics) => store.enqueue({ type: "topics", topics }));
+
+  const onFrame = (frame: ServerFrame): void => {
+    if (frame.type === "welcome") {
+      clock.set(frame.time);
+      features.value = new Set(frame.features);
+      askTopics();
+    }
+    store.enqueue({ type: "frame", frame });
+    outbox.onFrame(frame);
+    // The store must know of an answer before the next question is made from it.
+    if (frame.type === "history" || (frame.type === "error" && frame.ref !== undefined)) store.flush();
+    history.onFrame(frame);
+  };
 
   const connection = new Connection(socketUrl(), browserWorld, {
-    onFrame(frame) {
-      store.enqueue({ type: "frame", frame });
-      if (frame.type === "welcome") void fetchTopics();
-      outbox.onFrame(frame);
-    },
+    onFrame,
     onState(state) {
       const wasOpen = connectionState.value.phase === "open";
       connectionState.value = state;
-      if (wasOpen && state.phase !== "open") store.enqueue({ type: "disconnected" });
+      if (state.phase === "open") stopReading();
+      else if (wasOpen) {
+        history.reset();
+        store.enqueue({ type: "disconnected" });
+      }
       outbox.setConnected(state.phase === "open");
     },
-    onLost: (keys) => outbox.onLost(keys),
+    onLost: (keys, closeCode) => outbox.onLost(keys, closeCode),
+    onFailed: (attempts) => void (attempts === BLOCKED_AFTER && readOnly()),
   });
 
   const outbox = new Outbox({
@@ -70,48 +98,69 @@ export function openChat(storage: Storage | undefined): Chat {
     suspect: () => connection.renew(),
     onChange: (entries) => store.enqueue({ type: "outbox", entries }),
     ...browserWorld,
-    now: () => Date.now(),
+    now: () => clock.now(),
   });
 
-  async function fetchTopics(): Promise<void> {
-    try {
-      const response = await fetch("api/v1/topics");
-      if (!response.ok) return;
-      const body = (await response.json()) as { topics?: { topic?: unknown; last?: unknown }[] };
-      const topics = new Map<string, string>();
-      for (const { topic, last } of body.topics ?? []) {
-        if (typeof topic === "string" && typeof last === "string") topics.set(topic, last);
-      }
-      store.enqueue({ type: "topics", topics });
-    } catch {
-      // Live messages and history name their topics too; the next welcome asks again.
-    }
+  let reader: ReadOnly | undefined;
+  async function readOnly(): Promise<void> {
+    const part = await load(() => import("./readonly.ts")).catch(() => undefined);
+    if (!part || connectionState.value.phase === "open" || reader) return;
+    const { ReadOnly } = part;
+    reader = new ReadOnly(
+      (page) => store.enqueue({ type: "latest", ...page }),
+      onFrame,
+      (cause) => (blocked.value = cause),
+    );
+    await reader.start();
+  }
+  function stopReading(): void {
+    reader?.stop();
+    reader = undefined;
+    blocked.value = undefined;
   }
 
-  let refs = 0;
-  const chat: Chat = {
+  const history = new History({
+    next(view) {
+      const state = store.state.value;
+      const { messages, more } = viewList(state, view);
+      if (!more || state.refusals.get(view)?.forGood) return undefined;
+      const before = messages[0]?.id;
+      return { limit: HISTORY_LIMIT, ...(view !== ALL && { topic: view }), ...(before !== undefined && { before }) };
+    },
+    send(request, view) {
+      const sent = connection.history(request);
+      if (!sent && !reader) return false;
+      store.enqueue({ type: "asked", ref: request.ref, view });
+      store.flush();
+      if (!sent) void reader?.history(request);
+      return true;
+    },
+    onSilence: (ref) => {
+      store.enqueue({ type: "frame", frame: { type: "error", code: "unavailable", message: "no answer", ref } });
+    },
+    ...browserWorld,
+  });
+
+  addEventListener("storage", (event) => outbox.onStorage(event.key));
+  watchAbsence(connection);
+  outbox.start();
+  connection.start();
+
+  return {
     state: store.state,
     connection: connectionState,
+    blocked,
+    features,
     send: (draft) => void outbox.add(draft),
-    retry: (key) => outbox.retry(key),
+    retry(key) {
+      if (connectionState.value.phase !== "open") connection.reconnectNow();
+      outbox.retry(key);
+    },
     takeBack: (key) => outbox.takeBack(key),
-    loadOlder(view) {
-      const state = store.state.value;
-      if ([...state.requests.values()].includes(view)) return true;
-      const { messages, more } = viewList(state, view);
-      if (!more) return false;
-      const ref = `${view === ALL ? "all" : "topic"}-${++refs}`;
-      const before = messages[0]?.id;
-      const sent = connection.history({
-        ref,
-        limit: HISTORY_LIMIT,
-        ...(view !== ALL && { topic: view }),
-        ...(before !== undefined && { before }),
-      });
-      if (!sent) return false;
-      store.enqueue({ type: "asked", ref, view });
-      store.flush();
-      return true;
+    loadOlder: (view) => history.ask(view),
+    askAgain(view) {
+      history.reset();
+      store.enqueue({ type: "forgive", view });
     },
     trim(view, following) {
       const limit = following ? MAX_HELD : MAX_HELD_READING;
@@ -119,43 +168,13 @@ export function openChat(storage: Storage | undefined): Chat {
     },
     reconnectNow: () => connection.reconnectNow(),
   };
-
-  addEventListener("storage", (event) => outbox.onStorage(event.key));
-  renewAfterAbsence(() => connection.renew());
-  outbox.start();
-  connection.start();
-  return chat;
-}
-
-/** Calls `renew` after sleep, after a long time hidden, and when the network comes back. */
-function renewAfterAbsence(renew: () => void): void {
-  let hiddenAt: number | undefined;
-  document.addEventListener("visibilitychange", () => {
-    if (document.hidden) {
-      hiddenAt = Date.now();
-    } else if (hiddenAt !== undefined) {
-      if (Date.now() - hiddenAt >= HIDDEN_MS) renew();
-      hiddenAt = undefined;
-    }
-  });
-  let tick = Date.now();
-  setInterval(() => {
-    const late = Date.now() - tick - TICK_MS;
-    tick = Date.now();
-    // Timers of hidden pages are slowed down: lateness means sleep only while visible.
-    if (late >= SLEPT_MS && !document.hidden) renew();
-  }, TICK_MS);
-  addEventListener("online", renew);
-  addEventListener("pageshow", (event) => {
-    if (event.persisted) renew();
-  });
 }
 
 function chooseLock(storage: Storage | undefined): Lock {
   if (!storage) return noLock;
   // Undefined over plain http, whatever the types say.
   const locks = navigator.locks as LockManager | undefined;
-  return locks ? webLock(locks) : leaseLock(storage, newKey(), () => Date.now());
+  return locks ? webLock(locks, channelBeats()) : leaseLock(storage, newKey(), () => Date.now());
 }
 
 function socketUrl(): string {

@@ -2,19 +2,53 @@
 
 import { render } from "preact";
 import { openChat } from "./chat.ts";
+import { openIdentity } from "./identity.ts";
 import { openReading } from "./reading.ts";
 import { routeSignal } from "./route.ts";
 import { browserStorage, Saved } from "./saved.ts";
-import "./style.css";
+import "./styles/base.css";
+import "./styles/frame.css";
+import "./styles/topics.css";
+import "./styles/log.css";
+import "./styles/row.css";
+import "./styles/composer.css";
+import "./styles/help.css";
+import "./styles/small.css";
 import { App } from "./views/App.tsx";
 import { restoreNotifications } from "./views/notifications.ts";
 import { restoreTheme } from "./views/theme.ts";
+import { watchMidnight } from "./views/ui.ts";
 
-const root = document.getElementById("app");
-if (!root) throw new Error("index.html lacks #app");
-const storage = browserStorage();
-const saved = new Saved(storage);
-restoreTheme(saved);
-restoreNotifications(saved);
-const chat = openChat(storage);
-render(<App chat={chat} saved={saved} reading={openReading(chat, saved)} route={routeSignal()} />, root);
+/** Without its style sheet (a rollout: another pod has it) the page is not worth showing; boot.js asks again. */
+const styled = [...document.querySelectorAll<HTMLLinkElement>("link[rel=stylesheet]")].every((link) => link.sheet);
+
+/** The icon is the last thing to ask for. Ms. */
+const ICON_MS = 2_000;
+
+if (styled) start();
+
+function start(): void {
+  const root = document.getElementById("app");
+  if (!root) throw new Error("index.html lacks #app");
+  const storage = browserStorage();
+  const saved = new Saved(storage);
+  restoreTheme(saved);
+  restoreNotifications(saved);
+  watchMidnight();
+  const chat = openChat(storage);
+  const identity = openIdentity(saved);
+  root.replaceChildren();
+  render(
+    <App
+      chat={chat}
+      saved={saved}
+      drafts={new Saved(browserStorage("tab"))}
+      identity={identity}
+      reading={openReading(chat, saved, identity)}
+      route={routeSignal()}
+    />,
+    root,
+  );
+  document.documentElement.dataset["started"] = "";
+  setTimeout(() => document.querySelector("link[rel=icon]")?.setAttribute("href", "icon.svg"), ICON_MS);
+}

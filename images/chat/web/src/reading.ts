@@ -1,7 +1,8 @@
-/** Who reads, and how far: identity and marks of this browser, shared by its tabs. */
+/** How far was read, and whether anybody looks: marks of this browser, shared by its tabs. */
 
 import { computed, effect, signal, type ReadonlySignal } from "@preact/signals";
 import type { Chat } from "./chat.ts";
+import type { Identity } from "./identity.ts";
 import type { Message } from "./protocol/message.ts";
 import type { Saved } from "./saved.ts";
 import { viewList } from "./store/select.ts";
@@ -14,9 +15,8 @@ export interface Reading {
   readonly unread: ReadonlySignal<ReadonlyMap<string, number>>;
   /** Is a person looking at this page? */
   readonly attentive: ReadonlySignal<boolean>;
-  /** The address of who writes here; "" before the first send. */
+  /** The address of who writes here; "" before it was given. */
   readonly email: ReadonlySignal<string>;
-  setEmail(email: string): void;
   /** These were on the screen while somebody looked. */
   read(messages: readonly Message[]): void;
 }
@@ -24,10 +24,10 @@ export interface Reading {
 /** Marks are written to storage at most this often. Ms. */
 const SAVE_MS = 1_000;
 
-export function openReading(chat: Chat, saved: Saved): Reading {
+export function openReading(chat: Chat, saved: Saved, identity: Identity): Reading {
   const marks = signal(decodeMarks(saved.get("read")));
   const attentive = signal(isAttentive());
-  const email = signal(saved.get("email"));
+  const { email } = identity;
   const unread = computed(() => countUnread(viewList(chat.state.value, ALL).messages, marks.value, email.value));
 
   const look = (): void => void (attentive.value = isAttentive());
@@ -58,8 +58,8 @@ export function openReading(chat: Chat, saved: Saved): Reading {
     saved.set("read", encodeMarks(marks.value));
   }
   addEventListener("pagehide", flush);
-  addEventListener("storage", () => {
-    const joined = joinMarks(decodeMarks(saved.get("read")), marks.value);
+  saved.watch("read", (text) => {
+    const joined = joinMarks(decodeMarks(text), marks.value);
     if (encodeMarks(joined) !== encodeMarks(marks.value)) marks.value = joined;
   });
 
@@ -68,9 +68,6 @@ export function openReading(chat: Chat, saved: Saved): Reading {
     unread,
     attentive,
     email,
-    setEmail(value) {
-      email.value = value;
-    },
     read(messages) {
       const next = markRead(marks.value, messages);
       if (next === marks.value) return;

@@ -1,7 +1,11 @@
 /** Which view the address names: `#/` is every topic, `#/general` is one. */
 
 import { signal, type ReadonlySignal } from "@preact/signals";
+import { topicOf } from "./protocol/text.ts";
 import { ALL } from "./store/state.ts";
+
+/** The view of an address that names no topic there can be. No topic has this name. */
+export const NOWHERE = "\0";
 
 export function linkTo(view: string): string {
   return view === ALL ? "#/" : `#/${encodeURIComponent(view)}`;
@@ -9,9 +13,10 @@ export function linkTo(view: string): string {
 
 export function viewOf(hash: string): string {
   try {
-    return decodeURIComponent(hash.replace(/^#\/?/, "")).trim();
+    const text = decodeURIComponent(hash.replace(/^#\/?/u, ""));
+    return text === "" ? ALL : (topicOf(text) ?? NOWHERE);
   } catch {
-    return ALL;
+    return NOWHERE;
   }
 }
 

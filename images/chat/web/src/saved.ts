@@ -2,23 +2,32 @@
 
 const PREFIX = "chat.";
 
-/** The browser's storage; undefined where it is forbidden. */
-export function browserStorage(): Storage | undefined {
+/** The browser's storage, shared by its tabs, or this tab's; undefined where it is forbidden. */
+export function browserStorage(of: "browser" | "tab" = "browser"): Storage | undefined {
   try {
-    const probe = `${PREFIX}probe`;
-    localStorage.setItem(probe, "1");
-    localStorage.removeItem(probe);
-    return localStorage;
+    // It may be full: then it can still be read. Forbidden, it throws.
+    const storage = of === "tab" ? sessionStorage : localStorage;
+    storage.getItem(PREFIX);
+    return storage;
   } catch {
     return undefined;
   }
 }
 
-/** Named strings that outlive the page. Reads and writes never throw. */
+/**
+ * Named strings that outlive the page. Memory is what counts, storage its copy: where it is full or
+ * forbidden, a value lives as long as the page. Reads and writes never throw.
+ */
 export class Saved {
+  /** Values that storage would not take. */
+  readonly #unsaved = new Map<string, string>();
+
+  /** @param storage of the browser (shared by its tabs) or of this tab */
   constructor(private readonly storage: Storage | undefined) {}
 
   get(name: string): string {
+    const unsaved = this.#unsaved.get(name);
+    if (unsaved !== undefined) return unsaved;
     try {
       return this.storage?.getItem(PREFIX + name) ?? "";
     } catch {
@@ -27,11 +36,22 @@ export class Saved {
   }
 
   set(name: string, value: string): void {
+    this.#unsaved.delete(name);
     try {
-      if (value === "") this.storage?.removeItem(PREFIX + name);
-      else this.storage?.setItem(PREFIX + name, value);
+      if (!this.storage) throw new Error("no storage");
+      if (value === "") this.storage.removeItem(PREFIX + name);
+      else this.storage.setItem(PREFIX + name, value);
     } catch {
-      // Full or forbidden: the value lives as long as the page.
+      this.#unsaved.set(name, value);
     }
+  }
+
+  /** Calls `changed` when another tab gave this name another value. */
+  watch(name: string, changed: (value: string) => void): void {
+    addEventListener("storage", ({ key, storageArea }) => {
+      if (storageArea !== this.storage || (key !== null && key !== PREFIX + name)) return;
+      this.#unsaved.delete(name);
+      changed(this.get(name));
+    });
   }
 }

@@ -1,4 +1,4 @@
-/** What waits in the outbox, and how it is kept in the browser's storage. */
+/** What waits in the outbox: in this tab's memory, with a copy in the browser's storage. */
 
 import type { Draft } from "../protocol/message.ts";
 
@@ -6,7 +6,7 @@ import type { Draft } from "../protocol/message.ts";
 export interface Entry extends Draft {
   /** When the person pressed Send, ms since 1970: the order in which entries are sent. */
   readonly created: number;
-  /** When it first went out on a socket; from then on the log may know its key. */
+  /** When it first went out on a socket, by the server's clock; from then on the log may know its key. */
   readonly tried?: number;
   /** Why it will not be tried again unless the person asks. */
   readonly failed?: { readonly code: string; readonly message: string };
@@ -26,14 +26,18 @@ export type StorageLike = Pick<Storage, "getItem" | "setItem" | "removeItem" | "
 const PREFIX = "chat.outbox.";
 
 /**
- * The entries in storage, one item each, so that two tabs never overwrite each other's. Storage may
- * be full, forbidden or edited by hand: then entries live in this tab's memory only.
+ * The entries. Memory is what counts; storage holds one item for each, so that two tabs never
+ * overwrite each other's, and so that a reload finds them. Storage may be full, forbidden or edited
+ * by hand: what it did not take lives in memory, and an older copy in storage does not come back.
  */
 export class EntryShelf {
-  /** Entries that storage would not take. */
-  readonly #memory = new Map<string, Entry>();
+  readonly #entries = new Map<string, Entry>();
+  /** Entries whose latest state storage would not take. */
+  readonly #unsaved = new Set<string>();
 
-  constructor(private readonly storage: StorageLike | undefined) {}
+  constructor(private readonly storage: StorageLike | undefined) {
+    this.sync();
+  }
 
   /** Is this a storage key of an entry? Undefined stands for "everything was cleared". */
   static owns(storageKey: string | null): boolean {
@@ -42,36 +46,59 @@ export class EntryShelf {
 
   /** All entries, oldest first. */
   list(): readonly Entry[] {
-    const entries = new Map(this.#memory);
+    return [...this.#entries.values()].sort((a, b) => a.created - b.created || (a.key < b.key ? -1 : 1));
+  }
+
+  get(key: string): Entry | undefined {
+    return this.#entries.get(key);
+  }
+
+  put(entry: Entry): void {
+    this.#entries.set(entry.key, entry);
+    try {
+      if (!this.storage) throw new Error("no storage");
+      this.storage.setItem(PREFIX + entry.key, JSON.stringify(entry));
+      this.#unsaved.delete(entry.key);
+    } catch {
+      this.#unsaved.add(entry.key);
+      // Better no copy than one that says "not sent yet".
+      if (entry.sent) this.#erase(entry.key);
+    }
+  }
+
+  remove(key: string): void {
+    this.#entries.delete(key);
+    this.#unsaved.delete(key);
+    this.#erase(key);
+  }
+
+  /** Takes over what other tabs wrote and removed; this tab's unsaved states stay. */
+  sync(): void {
+    const stored = new Map<string, Entry>();
     try {
       for (let i = 0; i < (this.storage?.length ?? 0); i++) {
         const storageKey = this.storage?.key(i);
         if (!storageKey?.startsWith(PREFIX)) continue;
         const entry = parse(this.storage?.getItem(storageKey));
-        if (entry) entries.set(entry.key, entry);
+        if (entry && PREFIX + entry.key === storageKey) stored.set(entry.key, entry);
       }
     } catch {
-      // Forbidden storage: memory is what there is.
+      return; // Forbidden storage: memory is all there is.
     }
-    return [...entries.values()].sort((a, b) => a.created - b.created || (a.key < b.key ? -1 : 1));
-  }
-
-  get(key: string): Entry | undefined {
-    return this.list().find((entry) => entry.key === key);
-  }
-
-  put(entry: Entry): void {
-    try {
-      if (!this.storage) throw new Error("no storage");
-      this.storage.setItem(PREFIX + entry.key, JSON.stringify(entry));
-      this.#memory.delete(entry.key);
-    } catch {
-      this.#memory.set(entry.key, entry);
+    for (const key of this.#entries.keys()) {
+      if (!stored.has(key) && !this.#unsaved.has(key)) this.#entries.delete(key);
+    }
+    for (const [key, entry] of stored) {
+      if (!this.#unsaved.has(key) || entry.sent) this.#entries.set(key, entry);
     }
   }
 
-  remove(key: string): void {
-    this.#memory.delete(key);
+  /** Somebody emptied the storage: what was not sent is written again. */
+  restore(): void {
+    for (const entry of this.#entries.values()) if (!entry.sent) this.put(entry);
+  }
+
+  #erase(key: string): void {
     try {
       this.storage?.removeItem(PREFIX + key);
     } catch {

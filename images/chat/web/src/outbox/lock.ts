@@ -2,15 +2,75 @@
 
 import type { StorageLike } from "./entry.ts";
 
-/** Runs work while no other tab of this browser runs its own. */
-export type Lock = (work: () => Promise<void>) => Promise<void>;
+/**
+ * Runs work while no other tab of this browser runs its own. The signal tells the work that another
+ * tab took over, because this one seemed to hang: it ends then, and sends nothing more.
+ */
+export type Lock = (work: (signal: AbortSignal) => Promise<void>) => Promise<void>;
 
 const NAME = "chat.sender";
+/** A tab that holds the lock says so this often. Ms. */
+export const BEAT_MS = 1_000;
+/** Not heard for this long, it hangs: another tab takes over. Ms. */
+export const HUNG_MS = 10_000;
 
-/** The browser's own locks; there only in a secure context (https or localhost). */
-export function webLock(locks: LockManager): Lock {
+/** How tabs tell each other that they are alive. */
+export interface Beats {
+  beat(): void;
+  /** Calls `heard` at each beat of another tab; returns what ends that. */
+  listen(heard: () => void): () => void;
+}
+
+/** Beats over the browser's channel between tabs: no storage, which may be full. */
+export function channelBeats(): Beats {
+  const channel = new BroadcastChannel(NAME);
+  return {
+    beat: () => channel.postMessage(""),
+    listen(heard) {
+      channel.addEventListener("message", heard);
+      return () => channel.removeEventListener("message", heard);
+    },
+  };
+}
+
+/**
+ * The browser's own locks; there only in a secure context (https or localhost). A tab that hangs
+ * while it holds one would hold it for ever, so who waits in vain takes it.
+ */
+export function webLock(locks: Pick<LockManager, "request">, beats: Beats): Lock {
   return async (work) => {
-    await locks.request(NAME, work);
+    const impatience = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const wait = (): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => impatience.abort(), HUNG_MS);
+    };
+    const stopListening = beats.listen(wait);
+    const stopWaiting = (): void => {
+      clearTimeout(timer);
+      stopListening();
+    };
+    const lost = new AbortController();
+    let working: Promise<void> | undefined;
+    const hold = (): Promise<void> => {
+      stopWaiting();
+      beats.beat();
+      const beating = setInterval(() => beats.beat(), BEAT_MS);
+      working = work(lost.signal).finally(() => clearInterval(beating));
+      return working;
+    };
+    wait();
+    try {
+      await locks.request(NAME, { signal: impatience.signal }, hold);
+    } catch (error) {
+      if (!working && !impatience.signal.aborted) throw error;
+      // Refused while it waited: it takes the lock. While it held: another tab took it.
+      if (!working) await locks.request(NAME, { steal: true }, hold).catch(() => undefined);
+      lost.abort();
+      await working;
+    } finally {
+      stopWaiting();
+    }
   };
 }
 
@@ -27,7 +87,15 @@ const SETTLE_MS = 25;
  */
 export function leaseLock(storage: StorageLike, tab: string, now: () => number): Lock {
   const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-  const write = (): void => storage.setItem(NAME, JSON.stringify({ tab, until: now() + LEASE_MS }));
+  /** False: storage takes nothing (it is full), so no lease can be had or seen. */
+  const write = (): boolean => {
+    try {
+      storage.setItem(NAME, JSON.stringify({ tab, until: now() + LEASE_MS }));
+      return true;
+    } catch {
+      return false;
+    }
+  };
   const read = (): { tab?: string; until?: number } => {
     try {
       return (JSON.parse(storage.getItem(NAME) ?? "{}") ?? {}) as { tab?: string; until?: number };
@@ -41,15 +109,21 @@ export function leaseLock(storage: StorageLike, tab: string, now: () => number):
       // A lease further ahead than any tab writes is a clock that was set back: not a lease.
       const left = (held.until ?? 0) - now();
       if (held.tab === undefined || held.tab === tab || left <= 0 || left > LEASE_MS) {
-        write();
+        if (!write()) break;
         await sleep(SETTLE_MS);
         if (read().tab === tab) break;
       }
       await sleep(SETTLE_MS * 2);
     }
-    const renewal = setInterval(write, RENEW_MS);
+    const lost = new AbortController();
+    const renewal = setInterval(() => {
+      // Asleep or hanging for longer than the lease: it may be another's by now.
+      const holder = read().tab;
+      if (holder !== undefined && holder !== tab) lost.abort();
+      else write();
+    }, RENEW_MS);
     try {
-      await work();
+      await work(lost.signal);
     } finally {
       clearInterval(renewal);
       if (read().tab === tab) storage.removeItem(NAME);
@@ -58,4 +132,4 @@ export function leaseLock(storage: StorageLike, tab: string, now: () => number):
 }
 
 /** No storage, no other tab to share with. */
-export const noLock: Lock = (work) => work();
+export const noLock: Lock = (work) => work(new AbortController().signal);

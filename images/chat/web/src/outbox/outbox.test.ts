@@ -1,7 +1,8 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { ServerFrame } from "../protocol/frames.ts";
 import { EntryShelf, type Entry, type StorageLike } from "./entry.ts";
-import { leaseLock, LEASE_MS, type Lock } from "./lock.ts";
+import { HUNG_MS, leaseLock, LEASE_MS, webLock, type Beats, type Lock } from "./lock.ts";
+import { ServerClock } from "../clock.ts";
 import { ACK_DEADLINE_MS, KEY_LIFE_MS, Outbox } from "./outbox.ts";
 
 class FakeStorage implements StorageLike {
@@ -29,7 +30,7 @@ class FakeStorage implements StorageLike {
 function fairLock(): Lock {
   let tail: Promise<unknown> = Promise.resolve();
   return (work) => {
-    const turn = tail.then(work);
+    const turn = tail.then(() => work(new AbortController().signal));
     tail = turn.catch(() => undefined);
     return turn;
   };
@@ -149,7 +150,7 @@ describe("one tab", () => {
 
   test("a socket replaced under a post: the same key at once", async () => {
     const key = await tab.write("a");
-    tab.outbox.onLost([key]);
+    tab.outbox.onLost([key], 1006);
     await settled();
     expect(tab.posted).toEqual([key, key]);
   });
@@ -189,12 +190,69 @@ describe("one tab", () => {
     },
   );
 
-  test("taking back is for failed entries only", async () => {
+  test("what waits or failed can be taken back, what was sent cannot", async () => {
     const key = await tab.write("a");
-    expect(tab.outbox.takeBack(key)).toBeUndefined();
-    await tab.refuse(key, "bad_message");
+    const next = await tab.write("b");
     expect(tab.outbox.takeBack(key)?.content).toBe("a");
+    await settled();
+    expect(tab.posted).toEqual([key, next]);
+    await tab.refuse(next, "bad_message");
+    expect(tab.outbox.takeBack(next)?.content).toBe("b");
     expect(storage.items.size).toBe(0);
+    const last = await tab.write("c");
+    await tab.ack(last);
+    expect(tab.outbox.takeBack(last)).toBeUndefined();
+  });
+
+  test("what waits for an outage can be tried at once", async () => {
+    const key = await tab.write("a");
+    await tab.refuse(key, "unavailable", 20_000);
+    tab.outbox.retry(key);
+    await settled();
+    expect(tab.posted).toEqual([key, key]);
+  });
+
+  test("a refusal that names nothing is about the post on the wire", async () => {
+    const a = await tab.write("a");
+    const b = await tab.write("b");
+    await tab.receive({ type: "error", code: "bad_frame", message: "no JSON" });
+    expect(tab.entries.find(({ key }) => key === a)?.failed?.code).toBe("bad_frame");
+    expect(tab.posted).toEqual([a, b]);
+    await tab.receive({ type: "error", code: "bad_frame", message: "of a request", ref: "x" });
+    expect(tab.entries.find(({ key }) => key === b)?.failed).toBeUndefined();
+  });
+
+  test.each([1003, 1007, 1009])("a socket closed with %i because of a post: it failed, the next goes on", async (code) => {
+    const a = await tab.write("a");
+    const b = await tab.write("b");
+    tab.outbox.onLost([a], code);
+    await settled();
+    expect(tab.entries.find(({ key }) => key === a)?.failed?.code).toBe("bad_frame");
+    expect(tab.posted).toEqual([a, b]);
+  });
+
+  test("one that the server never answers lets the others go first, and is not given up", async () => {
+    const a = await tab.write("a");
+    const b = await tab.write("b");
+    for (let i = 0; i < 3; i++) {
+      await tab.advance(ACK_DEADLINE_MS);
+      await tab.advance(0);
+    }
+    expect(tab.posted).toEqual([a, a, a, b]);
+    await tab.ack(b);
+    await tab.advance(60_000);
+    expect(tab.posted).toEqual([a, a, a, b, a]);
+    await tab.ack(a);
+  });
+
+  test("the same for one on which the server stumbles", async () => {
+    const a = await tab.write("a");
+    const b = await tab.write("b");
+    for (let i = 0; i < 3; i++) {
+      await tab.refuse(a, "internal", 10);
+      await tab.advance(2_000);
+    }
+    expect(tab.posted).toEqual([a, a, a, b]);
   });
 
   test("a key the log may have forgotten is not repeated by itself", async () => {
@@ -207,6 +265,48 @@ describe("one tab", () => {
     tab.outbox.retry(key);
     await settled();
     expect(tab.posted).toEqual([key, key]);
+  });
+});
+
+describe("clocks", () => {
+  const stored = async (tried: number): Promise<Tab> => {
+    const entry = { key: "k", topic: "t", name: "A", email: "a@b.c", content: "c", created: tried, tried };
+    storage.setItem("chat.outbox.k", JSON.stringify(entry));
+    const next = new Tab(storage, fairLock());
+    await next.connect();
+    return next;
+  };
+
+  test("an entry tried in the future has no known age: the person is asked", async () => {
+    const next = await stored(1_000_000 + 2 * 86_400_000);
+    expect(next.posted).toEqual([]);
+    expect(next.entries[0]?.failed?.code).toBe("expired");
+  });
+
+  test("a difference between two servers is no question", async () => {
+    const next = await stored(1_000_000 + 30_000);
+    expect(next.posted).toEqual(["k"]);
+  });
+
+  test("one that was never tried is sent, however old it seems", async () => {
+    await tab.disconnect();
+    const key = await tab.write("a");
+    tab.time += 3 * 86_400_000;
+    await tab.connect();
+    expect(tab.posted).toEqual([key]);
+  });
+
+  test("the clock goes by the server once it spoke, and never by the device's again", () => {
+    let monotonic = 50;
+    const clock = new ServerClock(() => monotonic, 1_000);
+    monotonic += 10;
+    expect(clock.now()).toBe(1_010);
+    clock.set("2024-01-01T00:00:00.000Z");
+    monotonic += 5;
+    expect(clock.now()).toBe(Date.parse("2024-01-01T00:00:00.005Z"));
+    clock.set("not a time");
+    clock.set(undefined);
+    expect(clock.now()).toBe(Date.parse("2024-01-01T00:00:00.005Z"));
   });
 });
 
@@ -285,6 +385,116 @@ describe("storage that fails", () => {
     expect(poor.posted).toEqual([key]);
     await poor.ack(key);
     expect(poor.entries[0]?.sent).toBeDefined();
+  });
+
+  test("filled up after the entry was written: one post, and its end is remembered", async () => {
+    await tab.disconnect();
+    const [a, b, c] = [await tab.write("a"), await tab.write("b"), await tab.write("c")];
+    storage.full = true;
+    await tab.connect();
+    await tab.refuse(a, "bad_message");
+    await tab.ack(b);
+    await tab.ack(c);
+    tab.outbox.onStorage("chat.outbox.other");
+    await settled();
+    expect(tab.posted).toEqual([a, b, c]);
+    expect(tab.entries.map(({ failed, sent }) => [failed?.code, sent?.id])).toEqual([
+      ["bad_message", undefined],
+      [undefined, `id-${b}`],
+      [undefined, `id-${c}`],
+    ]);
+    // A reload knows nothing of the refusal, and tries once.
+    const next = new Tab(storage, fairLock());
+    await next.connect();
+    expect(next.posted).toEqual([a]);
+  });
+
+  test("cleared under the page: what was not sent is written again", async () => {
+    await tab.disconnect();
+    const key = await tab.write("a");
+    storage.items.clear();
+    tab.outbox.onStorage(null);
+    expect(tab.entries.map((entry) => entry.key)).toEqual([key]);
+    expect(storage.items.size).toBe(1);
+  });
+});
+
+describe("webLock", () => {
+  /** Locks and beats as browsers have them, in one place for all tabs. */
+  class Browser {
+    #held: { reject(error: unknown): void; done: Promise<unknown> } | undefined;
+    readonly #listeners = new Set<() => void>();
+
+    beats(hanging: () => boolean = () => false): Beats {
+      return {
+        beat: () => hanging() || this.#listeners.forEach((heard) => heard()),
+        listen: (heard) => {
+          this.#listeners.add(heard);
+          return () => this.#listeners.delete(heard);
+        },
+      };
+    }
+
+    readonly request = async (_: string, options: LockOptions, work: () => Promise<void>): Promise<void> => {
+      if (options.steal) this.#held?.reject(new DOMException("stolen", "AbortError"));
+      else {
+        while (this.#held) {
+          const aborted = new Promise((_, reject) =>
+            options.signal?.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError"))),
+          );
+          await Promise.race([this.#held.done, aborted]);
+        }
+      }
+      const done = work();
+      await new Promise<void>((resolve, reject) => {
+        const end = (): unknown => this.#held === held && (this.#held = undefined);
+        const held = { reject, done: done.then(end, end) };
+        this.#held = held;
+        done.then(resolve, reject);
+      });
+    };
+
+    lock(hanging?: () => boolean): Lock {
+      return webLock({ request: this.request as LockManager["request"] }, this.beats(hanging));
+    }
+  }
+
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  test("a tab that works is waited for, however long it takes", async () => {
+    const browser = new Browser();
+    const order: string[] = [];
+    let end = (): void => undefined;
+    const one = browser.lock()(() => new Promise((resolve) => (end = resolve)));
+    const two = browser.lock()(async () => void order.push("two"));
+    await vi.advanceTimersByTimeAsync(10 * HUNG_MS);
+    expect(order).toEqual([]);
+    end();
+    await Promise.all([one, two]);
+    expect(order).toEqual(["two"]);
+  });
+
+  test("a tab that hangs loses it after about 10 s, and is told when it wakes", async () => {
+    const browser = new Browser();
+    let end = (): void => undefined;
+    let told: AbortSignal | undefined;
+    const one = browser.lock(() => true)((signal) => {
+      told = signal;
+      return new Promise((resolve) => (end = resolve));
+    });
+    let ran = false;
+    const two = browser.lock()(async () => void (ran = true));
+    await vi.advanceTimersByTimeAsync(HUNG_MS - 1);
+    expect([ran, told?.aborted]).toEqual([false, false]);
+    await vi.advanceTimersByTimeAsync(2);
+    expect([ran, told?.aborted]).toEqual([true, true]);
+    end();
+    await Promise.all([one, two]);
+  });
+
+  test("what fails in the work is not hidden", async () => {
+    await expect(new Browser().lock()(() => Promise.reject(new Error("no")))).rejects.toThrow("no");
   });
 });
 

@@ -1,5 +1,5 @@
 /**
- * What the person sent and the log has not confirmed: kept in storage, sent in order, retried with
+ * What the person sent and the log has not confirmed: kept in memory with a copy in storage, sent in order, retried with
  * the same key until the log has it or refuses it for good. All tabs of a browser share it; a lock
  * makes one of them the sender at a time. No DOM.
  */
@@ -17,6 +17,10 @@ export const ACK_DEADLINE_MS = 10_000;
  * by itself: it might become a second message. Ms.
  */
 export const KEY_LIFE_MS = 23 * 3_600_000;
+/** Pods' clocks differ by less than this. An entry tried further in the future has no known age. Ms. */
+const SKEW_MS = 10 * 60_000;
+/** An entry that fails this often by itself, not by an outage, lets those behind it go first. */
+const PATIENCE = 3;
 /** How long a confirmed entry stays for the other tabs. Ms. */
 const LINGER_MS = 5_000;
 
@@ -29,7 +33,7 @@ export interface OutboxWorld {
   suspect(): void;
   /** The entries changed, by this tab or another. */
   onChange(entries: readonly Entry[]): void;
-  /** Ms since 1970. */
+  /** Ms since 1970, by the server's clock as far as it is known. */
   now(): number;
   setTimeout(run: () => void, ms: number): unknown;
   clearTimeout(timer: unknown): void;
@@ -41,7 +45,10 @@ type Outcome =
   /** The socket is gone: again at once on the next one. */
   | { readonly kind: "lost" }
   | { readonly kind: "offline" }
-  | { readonly kind: "retry"; readonly after: number };
+  /** The server cannot take posts now: all wait. */
+  | { readonly kind: "retry"; readonly after: number }
+  /** This one had no answer, or a fault of the server as answer. */
+  | { readonly kind: "trouble"; readonly after: number };
 
 export class Outbox {
   #connected = false;
@@ -52,8 +59,11 @@ export class Outbox {
   #retry: unknown;
   /** The post on the wire. */
   #flight: { readonly key: string; resolve(outcome: Outcome): void } | undefined;
-  /** Keys not confirmed, as this tab last saw them: spares a look into storage for each message. */
+  /** Keys not confirmed, as this tab last saw them: spares a look for each message. */
   #open = new Set<string>();
+  /** How often in a row each entry was in trouble, and which of them let others go first for now. */
+  readonly #troubles = new Map<string, number>();
+  readonly #deferred = new Set<string>();
 
   constructor(private readonly world: OutboxWorld) {}
 
@@ -64,10 +74,8 @@ export class Outbox {
   }
 
   add(draft: Omit<Draft, "key">): Entry {
-    const now = this.world.now();
-    const last = this.world.shelf.list().at(-1)?.created ?? 0;
-    // Two messages of one millisecond keep their order; so do two around a clock set back a little.
-    const created = last >= now && last < now + 60_000 ? last + 1 : now;
+    // Two messages of one millisecond keep their order; so do two around a clock that was set.
+    const created = Math.max(this.world.now(), (this.world.shelf.list().at(-1)?.created ?? 0) + 1);
     const entry: Entry = { ...draft, key: newKey(), created };
     this.world.shelf.put(entry);
     this.#publish();
@@ -75,24 +83,29 @@ export class Outbox {
     return entry;
   }
 
-  /** Tries a failed entry again, with its key. */
+  /** Tries an entry that failed or waits again, now, with its key. */
   retry(key: string): void {
     const entry = this.world.shelf.get(key);
-    if (!entry?.failed) return;
-    const { failed, ...fresh } = entry;
-    // An expired key is unknown to the log: the person decided to post it anew.
-    const { tried, ...untried } = fresh;
-    this.world.shelf.put(failed.code === EXPIRED ? untried : fresh);
+    if (!entry || entry.sent) return;
+    if (entry.failed) {
+      const { failed, ...fresh } = entry;
+      // An expired key is unknown to the log: the person decided to post it anew.
+      const { tried, ...untried } = fresh;
+      this.world.shelf.put(failed.code === EXPIRED ? untried : fresh);
+    }
+    this.#deferred.delete(key);
+    this.#clearRetry();
     this.#publish();
     this.#pump();
   }
 
-  /** Takes a failed entry out and hands it back, to be edited. */
+  /** Takes an entry that was not confirmed out and hands it back, to be edited or thrown away. */
   takeBack(key: string): Entry | undefined {
     const entry = this.world.shelf.get(key);
-    if (!entry?.failed) return undefined;
-    this.world.shelf.remove(key);
-    this.#publish();
+    if (!entry || entry.sent) return undefined;
+    this.#remove(key);
+    this.#land(key, { kind: "settled" });
+    this.#pump();
     return entry;
   }
 
@@ -101,22 +114,27 @@ export class Outbox {
     this.#connected = connected;
     if (connected) {
       this.#attempt = 0;
-      this.world.clearTimeout(this.#retry);
-      this.#retry = undefined;
+      this.#clearRetry();
       this.#pump();
     } else {
       this.#land(undefined, { kind: "offline" });
     }
   }
 
-  /** Posts that died with their socket. */
-  onLost(keys: readonly string[]): void {
-    for (const key of keys) this.#land(key, { kind: "lost" });
+  /** Posts that died with their socket, and the close code of it. */
+  onLost(keys: readonly string[], closeCode: number): void {
+    for (const key of keys) {
+      // Sent again, they would close the next socket too.
+      if (REFUSING_CLOSES.has(closeCode)) this.#fail(key, "bad_frame", "The server could not read this message.");
+      this.#land(key, { kind: "lost" });
+    }
   }
 
   /** Another tab changed the storage. */
   onStorage(storageKey: string | null): void {
     if (!EntryShelf.owns(storageKey)) return;
+    if (storageKey === null) this.world.shelf.restore();
+    else this.world.shelf.sync();
     this.#publish();
     const flying = this.#flight && this.world.shelf.get(this.#flight.key);
     if (this.#flight && (!flying || flying.sent)) this.#land(this.#flight.key, { kind: "settled" });
@@ -130,7 +148,9 @@ export class Outbox {
         this.#confirm(frame.key, frame.id, frame.time);
         break;
       case "error":
+        // One that names nothing and is no outage can only be about what is on the wire.
         if (frame.key !== undefined) this.#refused(frame.key, frame);
+        else if (frame.ref === undefined && this.#flight && !worthRetry(frame.code)) this.#refused(this.#flight.key, frame);
         break;
       case "welcome":
       case "messages":
@@ -150,10 +170,7 @@ export class Outbox {
     if (entry && !entry.sent) {
       const { failed: _, ...rest } = entry;
       this.world.shelf.put({ ...rest, sent: { id, time } });
-      this.world.setTimeout(() => {
-        this.world.shelf.remove(key);
-        this.#publish();
-      }, LINGER_MS);
+      this.world.setTimeout(() => this.#remove(key), LINGER_MS);
       this.#publish();
     }
     this.#attempt = 0;
@@ -161,19 +178,27 @@ export class Outbox {
   }
 
   #refused(key: string, error: { code: string; message: string; retry_after_ms?: number }): void {
-    if (worthRetry(error.code)) {
-      const wait = backoff(this.#attempt++, () => this.world.random());
-      this.#land(key, { kind: "retry", after: Math.max(wait, error.retry_after_ms ?? 0) });
+    if (!worthRetry(error.code)) {
+      this.#fail(key, error.code, error.message);
+      this.#land(key, { kind: "settled" });
       return;
     }
-    this.#fail(key, error.code, error.message);
-    this.#land(key, { kind: "settled" });
+    const wait = backoff(this.#attempt++, () => this.world.random());
+    const kind = error.code === "internal" ? "trouble" : "retry";
+    this.#land(key, { kind, after: Math.max(wait, error.retry_after_ms ?? 0) });
   }
 
   #fail(key: string, code: string, message: string): void {
     const entry = this.world.shelf.get(key);
     if (!entry || entry.sent) return;
     this.world.shelf.put({ ...entry, failed: { code, message } });
+    this.#publish();
+  }
+
+  #remove(key: string): void {
+    this.world.shelf.remove(key);
+    this.#troubles.delete(key);
+    this.#deferred.delete(key);
     this.#publish();
   }
 
@@ -186,7 +211,7 @@ export class Outbox {
     this.#draining = true;
     this.#again = false;
     void this.world
-      .lock(() => this.#drain())
+      .lock((signal) => this.#drain(signal))
       .finally(() => {
         this.#draining = false;
         if (this.#again) this.#pump();
@@ -194,28 +219,54 @@ export class Outbox {
   }
 
   #nextEntry(): Entry | undefined {
-    return this.world.shelf.list().find((entry) => statusOf(entry) === "pending");
+    return this.world.shelf.list().find((entry) => statusOf(entry) === "pending" && !this.#deferred.has(entry.key));
   }
 
   /** Sends one after the other: with several on the wire a refused one would be overtaken. */
-  async #drain(): Promise<void> {
-    while (this.#connected) {
+  async #drain(signal: AbortSignal): Promise<void> {
+    while (this.#connected && !signal.aborted) {
+      // The tab that held the lock before may have sent what this one does not know of yet.
+      this.world.shelf.sync();
       const entry = this.#nextEntry();
-      if (!entry) return;
-      if (entry.tried !== undefined && this.world.now() - entry.tried > KEY_LIFE_MS) {
+      if (!entry) return this.#publish();
+      if (entry.tried !== undefined && !this.#keyLives(entry.tried)) {
         this.#fail(entry.key, EXPIRED, "Nobody knows whether this was sent. Look for it before you send it again.");
         continue;
       }
       const outcome = await this.#fly(entry);
       if (outcome.kind === "offline") return;
-      if (outcome.kind === "retry") {
-        this.#retry = this.world.setTimeout(() => {
-          this.#retry = undefined;
-          this.#pump();
-        }, outcome.after);
-        return;
+      if (outcome.kind === "retry") return this.#pumpAfter(outcome.after);
+      if (outcome.kind === "trouble") {
+        const times = (this.#troubles.get(entry.key) ?? 0) + 1;
+        this.#troubles.set(entry.key, times);
+        if (times < PATIENCE) return this.#pumpAfter(outcome.after);
+        this.#defer(entry.key, Math.max(outcome.after, backoff(times + 2, () => this.world.random())));
       }
     }
+  }
+
+  #keyLives(tried: number): boolean {
+    const age = this.world.now() - tried;
+    return age <= KEY_LIFE_MS && age >= -SKEW_MS;
+  }
+
+  #pumpAfter(ms: number): void {
+    this.#retry = this.world.setTimeout(() => {
+      this.#retry = undefined;
+      this.#pump();
+    }, ms);
+  }
+
+  #clearRetry(): void {
+    this.world.clearTimeout(this.#retry);
+    this.#retry = undefined;
+  }
+
+  #defer(key: string, ms: number): void {
+    this.#deferred.add(key);
+    this.world.setTimeout(() => {
+      if (this.#deferred.delete(key)) this.#pump();
+    }, ms);
   }
 
   #fly(entry: Entry): Promise<Outcome> {
@@ -223,7 +274,7 @@ export class Outbox {
     return new Promise((resolve) => {
       const deadline = this.world.setTimeout(() => {
         this.world.suspect();
-        this.#land(entry.key, { kind: "retry", after: 0 });
+        this.#land(entry.key, { kind: "trouble", after: 0 });
       }, ACK_DEADLINE_MS);
       this.#flight = {
         key: entry.key,
@@ -232,7 +283,9 @@ export class Outbox {
           resolve(outcome);
         },
       };
-      if (!this.world.post(entry)) this.#land(entry.key, { kind: "offline" });
+      if (this.world.post(entry)) return;
+      this.world.shelf.put(entry); // It did not go out after all.
+      this.#land(entry.key, { kind: "offline" });
     });
   }
 
@@ -252,3 +305,5 @@ export class Outbox {
 }
 
 const EXPIRED = "expired";
+/** Closes that say "what you sent cannot be read": unsupported, not UTF-8, too big. */
+const REFUSING_CLOSES: ReadonlySet<number> = new Set([1003, 1007, 1009]);

@@ -32,7 +32,17 @@ const readers: { readonly [T in ServerFrame["type"]]: (f: Fields) => ServerFrame
     if (!str(f["server"]) || !str(f["cursor"]) || !messages) return undefined;
     if (typeof f["recovered"] !== "boolean" || typeof f["more"] !== "boolean") return undefined;
     const { server, cursor, recovered, more } = f as { server: string; cursor: string; recovered: boolean; more: boolean };
-    return { type: "welcome", server, cursor, recovered, messages, more };
+    const features = f["features"];
+    return {
+      type: "welcome",
+      server,
+      cursor,
+      recovered,
+      messages,
+      more,
+      ...(str(f["time"]) && { time: f["time"] as string }),
+      ...(Array.isArray(features) && { features: features.filter(str) }),
+    };
   },
   messages(f) {
     const messages = readMessages(f["messages"]);

@@ -35,6 +35,10 @@ export type ClientFrame =
 export interface WelcomeFrame {
   readonly type: "welcome";
   readonly server: string;
+  /** The server's clock, RFC 3339; servers before it was introduced leave it out. */
+  readonly time?: string;
+  /** What this server can beyond the chat itself: of "people", "rooms", "conversation", "archive". */
+  readonly features?: readonly string[];
   readonly cursor: string;
   /** True: this and the `messages` frames that follow hold all that was missed since the cursor. */
   readonly recovered: boolean;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { codePoints, draftProblem, newKey } from "./message.ts";
+import { contentProblem, draftProblem, newKey, tidy } from "./message.ts";
 
 const good = { name: "Ada", email: "ada@example.org", topic: "general", content: "hi" };
 
@@ -28,8 +28,18 @@ describe("draftProblem", () => {
   });
 });
 
-test("codePoints counts as the contract does", () => {
-  expect(codePoints("a😀e\u0301")).toBe(4);
+test.each([["*"], ["~abcdefghijklmnop"]])("no topic is called %s", (topic) => {
+  expect(draftProblem({ ...good, topic })?.field).toBe("topic");
+});
+
+test("by 1 character, by 2 characters", () => {
+  expect(contentProblem("x".repeat(4001))?.message).toBe("Shorten the message by 1 character.");
+  expect(contentProblem("x".repeat(4002))?.message).toBe("Shorten the message by 2 characters.");
+});
+
+test("a draft is put into the form in which it is stored", () => {
+  const typed = { name: "\u200b Ada ", email: " ada@example.org ", topic: "e\u0301 ", content: " as typed " };
+  expect(tidy(typed)).toEqual({ name: "Ada", email: "ada@example.org", topic: "\u00e9", content: " as typed " });
 });
 
 test("newKey gives keys of the contract's alphabet", () => {

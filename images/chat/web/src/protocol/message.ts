@@ -1,4 +1,6 @@
-/** The chat's words: message, draft, and the bounds the wire contract sets. Pure. */
+/** The chat's words: message, draft, and what keeps a draft from being sent. Pure. */
+
+import { codePoints, isAddress, isBlank, MAX_CONTENT, MAX_EMAIL, MAX_NAME, MAX_TOPIC, oneLine, trimLine } from "./text.ts";
 
 /** A message as the log gave it. All strings are plain text: escaping is the view's duty. */
 export interface Message {
@@ -16,12 +18,6 @@ export interface Message {
 
 /** What a person wants to post: a message the log has not seen yet. */
 export type Draft = Pick<Message, "key" | "topic" | "name" | "email" | "content">;
-
-/** Bounds of the wire contract, in Unicode code points. */
-export const MAX_NAME = 64;
-export const MAX_TOPIC = 64;
-export const MAX_EMAIL = 254;
-export const MAX_CONTENT = 4000;
 
 export const DEFAULT_TOPIC = "general";
 
@@ -42,20 +38,6 @@ function compareStrings(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Length in code points, as the contract counts. */
-export function codePoints(text: string): number {
-  let count = 0;
-  for (const _ of text) count++;
-  return count;
-}
-
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/u;
-/**
- * Enough of RFC 5322 to catch a slip of the finger; the server has the last word. Quoted local
- * parts are left to it.
- */
-const EMAIL = /^[^\s@"<>(),:;[\]\\]+@[^\s@"<>(),:;[\]\\]+$|^"[^\r\n]+"@[^\s@]+$/u;
-
 export type DraftField = "name" | "email" | "topic" | "content";
 export interface DraftProblem {
   readonly field: DraftField;
@@ -63,37 +45,47 @@ export interface DraftProblem {
   readonly message: string;
 }
 
-/** The first reason why the server would refuse this draft; undefined when there is none. */
-export function draftProblem(draft: Omit<Draft, "key">): DraftProblem | undefined {
-  if (draft.content.trim() === "") {
-    return { field: "content", message: "Write a message first." };
-  }
-  const length = codePoints(draft.content);
-  if (length > MAX_CONTENT) {
-    return { field: "content", message: `Shorten the message by ${length - MAX_CONTENT} characters.` };
-  }
-  return (
-    line("name", "your name", draft.name, MAX_NAME) ??
-    emailProblem(draft.email) ??
-    line("topic", "a topic", draft.topic, MAX_TOPIC)
-  );
+/** A draft in the form in which it is stored: lines trimmed and in NFC. */
+export function tidy(draft: Omit<Draft, "key">): Omit<Draft, "key"> {
+  const { name, email, topic, content } = draft;
+  return { name: trimLine(name), email: email.trim(), topic: trimLine(topic), content };
 }
 
-function line(field: DraftField, what: string, text: string, max: number): DraftProblem | undefined {
-  const trimmed = text.trim();
-  if (trimmed === "") return { field, message: `Enter ${what} to send.` };
-  if (CONTROL.test(trimmed)) return { field, message: `Remove the control characters from ${what}.` };
-  if (codePoints(trimmed) > max) return { field, message: `Use at most ${max} characters for ${what}.` };
+/** The first reason why the server would refuse this (tidy) draft; undefined when there is none. */
+export function draftProblem(draft: Omit<Draft, "key">): DraftProblem | undefined {
+  const { name, email, topic, content } = draft;
+  return contentProblem(content) ?? lineProblem("name", name, MAX_NAME) ?? emailProblem(email) ?? topicProblem(topic);
+}
+
+export function contentProblem(content: string): DraftProblem | undefined {
+  if (isBlank(content)) return { field: "content", message: "Write a message first." };
+  const over = codePoints(content) - MAX_CONTENT;
+  if (over <= 0) return undefined;
+  return { field: "content", message: `Shorten the message by ${over} ${over === 1 ? "character" : "characters"}.` };
+}
+
+export function topicProblem(topic: string): DraftProblem | undefined {
+  if (topic === "*") return { field: "topic", message: "Choose another topic: * stands for all of them." };
+  if (topic.startsWith("~")) return { field: "topic", message: "Choose another topic: ~ begins the names of private rooms." };
+  return lineProblem("topic", topic, MAX_TOPIC);
+}
+
+const WHAT = { name: "your name", topic: "a topic" } as const;
+
+function lineProblem(field: "name" | "topic", text: string, max: number): DraftProblem | undefined {
+  const what = WHAT[field];
+  if (isBlank(text)) return { field, message: `Enter ${what} to send.` };
+  if (codePoints(text) > max) return { field, message: `Use at most ${max} characters for ${what}.` };
+  if (oneLine(text, max) === undefined) {
+    return { field, message: `Remove the control characters from ${what}.` };
+  }
   return undefined;
 }
 
 function emailProblem(email: string): DraftProblem | undefined {
-  const trimmed = email.trim();
-  if (trimmed === "") return { field: "email", message: "Enter your email to send." };
-  if (trimmed.length > MAX_EMAIL || !EMAIL.test(trimmed)) {
-    return { field: "email", message: "Enter an email such as ada@example.org." };
-  }
-  return undefined;
+  if (isBlank(email)) return { field: "email", message: "Enter your email to send." };
+  if (codePoints(email) > MAX_EMAIL) return { field: "email", message: `Use at most ${MAX_EMAIL} characters for your email.` };
+  return isAddress(email) ? undefined : { field: "email", message: "Enter an email such as ada@example.org." };
 }
 
 /** A key for a new attempt: 128 random bits; works without a secure context too. */

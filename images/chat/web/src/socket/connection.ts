@@ -54,7 +54,9 @@ export interface Listener {
   onFrame(frame: ServerFrame): void;
   onState(state: ConnectionState): void;
   /** These posts went out on a socket that is gone, unanswered: send them again, same key. */
-  onLost(keys: readonly string[]): void;
+  onLost(keys: readonly string[], closeCode: number): void;
+  /** This many attempts in a row ended before `welcome`, with nothing else open. */
+  onFailed?(attempts: number): void;
 }
 
 /** How many latest messages a first welcome brings. */
@@ -91,6 +93,8 @@ export class Connection {
   #cursor: string | undefined;
   /** Failed attempts since the last stable connection. */
   #attempt = 0;
+  /** Sockets in a row that were never welcomed. */
+  #failures = 0;
   #timer: unknown;
   #stop: { code: number; reason: string } | undefined;
   #state: ConnectionState = { phase: "connecting" };
@@ -121,7 +125,7 @@ export class Connection {
   }
 
   /** Asks for history; the answer is a `history` frame with that ref. False: not connected. */
-  history(request: { ref: string; topic?: string; before?: string; limit: number }): boolean {
+  history(request: Omit<Extract<ClientFrame, { type: "history" }>, "type">): boolean {
     const link = this.#current;
     if (!link) return false;
     this.#send(link, { type: "history", ...request });
@@ -134,6 +138,12 @@ export class Connection {
     this.#attempt = 0;
     if (this.#next) this.#forget(this.#next);
     this.#dial();
+  }
+
+  /** The browser says that there is no network: no socket lives on without one. */
+  lost(): void {
+    if (this.#next) this.#drop(this.#next);
+    if (this.#current) this.#drop(this.#current);
   }
 
   /**
@@ -200,6 +210,7 @@ export class Connection {
         break;
       case "error":
         if (frame.key !== undefined) this.#answered(link, frame.key);
+        if (frame.ref === PROBE_REF) return;
         break;
       case "history":
         if (frame.ref === PROBE_REF) return;
@@ -224,6 +235,7 @@ export class Connection {
     this.#next = undefined;
     this.#current = link;
     link.welcomed = this.world.now();
+    this.#failures = 0;
     this.world.clearTimeout(link.deadline);
     this.#watch(link);
     if (old) this.#retire(old);
@@ -240,7 +252,7 @@ export class Connection {
 
   #finish(link: Link): void {
     this.#forget(link);
-    this.#reportLost(link);
+    this.#reportLost(link, CLOSE_NORMAL);
   }
 
   #answered(link: Link, key: string): void {
@@ -260,7 +272,8 @@ export class Connection {
     if (code === CLOSE_POLICY || code === CLOSE_BAD_FRAMES) this.#stop = { code, reason };
     if (wasCurrent && this.world.now() - (link.welcomed ?? 0) >= STABLE_MS) this.#attempt = 0;
     if (wasCurrent || wasNext) this.#comeBack();
-    this.#reportLost(link);
+    this.#reportLost(link, code);
+    if (wasNext && !this.#current) this.listener.onFailed?.(++this.#failures);
   }
 
   /** Decides what follows after the current or the next socket went away. */
@@ -292,11 +305,11 @@ export class Connection {
     socket.close(CLOSE_NORMAL);
   }
 
-  #reportLost(link: Link): void {
+  #reportLost(link: Link, closeCode: number): void {
     if (link.unanswered.size === 0) return;
     const keys = [...link.unanswered];
     link.unanswered.clear();
-    this.listener.onLost(keys);
+    this.listener.onLost(keys, closeCode);
   }
 
   /**

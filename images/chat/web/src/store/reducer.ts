@@ -4,7 +4,7 @@
  */
 
 import type { Entry } from "../outbox/entry.ts";
-import type { ServerFrame, WelcomeFrame } from "../protocol/frames.ts";
+import { worthRetry, type ServerFrame } from "../protocol/frames.ts";
 import { compareMerged, type Message } from "../protocol/message.ts";
 import { merge } from "./merge.ts";
 import { viewList } from "./select.ts";
@@ -13,6 +13,10 @@ import { ALL, MAX_TOPICS, type Range, type State } from "./state.ts";
 export type Action =
   | { readonly type: "frame"; readonly frame: ServerFrame }
   | { readonly type: "asked"; readonly ref: string; readonly view: string }
+  /** The latest messages, read without a socket; what was missed before them is not known. */
+  | { readonly type: "latest"; readonly messages: readonly Message[]; readonly more: boolean }
+  /** A person asks for another try. */
+  | { readonly type: "forgive"; readonly view: string }
   /** Answers that were awaited will not come: their socket is gone. */
   | { readonly type: "disconnected" }
   | { readonly type: "outbox"; readonly entries: readonly Entry[] }
@@ -58,6 +62,10 @@ export function reduce(state: State, action: Action): State {
       return reduceFrame(next, action.frame);
     case "asked":
       return { ...next, requests: new Map(next.requests).set(action.ref, action.view) };
+    case "latest":
+      return continues(next, action.messages) ? add(next, action.messages) : restart(next, action);
+    case "forgive":
+      return { ...next, refusals: without(next.refusals, action.view) };
     case "disconnected":
       return next.requests.size === 0 ? next : { ...next, requests: new Map() };
     case "outbox":
@@ -81,10 +89,13 @@ function reduceFrame(state: State, frame: ServerFrame): State {
       const view = state.requests.get(frame.ref);
       const next = add(state, frame.messages);
       if (view === undefined) return next;
-      const requests = new Map(next.requests);
-      requests.delete(frame.ref);
       const ranges = new Map(next.ranges).set(view, widen(next.ranges.get(view), frame.messages, frame.more));
-      return { ...next, requests, ranges };
+      return {
+        ...next,
+        requests: without(next.requests, frame.ref),
+        refusals: without(next.refusals, view),
+        ranges,
+      };
     }
     case "ack": {
       const entry = state.pending.find(({ key }) => key === frame.key);
@@ -93,10 +104,14 @@ function reduceFrame(state: State, frame: ServerFrame): State {
     case "presence":
       return state.online === frame.online ? state : { ...state, online: frame.online };
     case "error": {
-      if (frame.ref === undefined || !state.requests.has(frame.ref)) return state;
-      const requests = new Map(state.requests);
-      requests.delete(frame.ref);
-      return { ...state, requests };
+      const view = frame.ref === undefined ? undefined : state.requests.get(frame.ref);
+      if (frame.ref === undefined || view === undefined) return state;
+      const refusal = { code: frame.code, message: frame.message, forGood: !worthRetry(frame.code) };
+      return {
+        ...state,
+        requests: without(state.requests, frame.ref),
+        refusals: new Map(state.refusals).set(view, refusal),
+      };
     }
     case "bye":
       return state;
@@ -104,12 +119,25 @@ function reduceFrame(state: State, frame: ServerFrame): State {
 }
 
 /** The log could not be resumed: what is held may have a gap before the newest, so start anew. */
-function restart(state: State, welcome: WelcomeFrame): State {
-  const range: Range = { floor: welcome.more ? welcome.messages[0] : undefined, more: welcome.more };
+function restart(state: State, latest: { readonly messages: readonly Message[]; readonly more: boolean }): State {
+  const range: Range = { floor: latest.more ? latest.messages[0] : undefined, more: latest.more };
   return add(
     { ...state, messages: [], ranges: new Map([[ALL, range]]), requests: new Map(), epoch: state.epoch + 1 },
-    welcome.messages,
+    latest.messages,
   );
+}
+
+/** Do these follow what is held without a gap? They do when they begin with something held. */
+function continues(state: State, latest: readonly Message[]): boolean {
+  const first = latest[0];
+  return first !== undefined && state.messages.some(({ id }) => id === first.id);
+}
+
+function without<V>(map: ReadonlyMap<string, V>, key: string): ReadonlyMap<string, V> {
+  if (!map.has(key)) return map;
+  const rest = new Map(map);
+  rest.delete(key);
+  return rest;
 }
 
 /** Merges messages in, settles the pending entries they confirm, learns their topics. */

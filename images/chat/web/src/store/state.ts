@@ -17,6 +17,13 @@ export interface Range {
 /** How many topics are kept at least, the newest, once there are twice as many. */
 export const MAX_TOPICS = 200;
 
+export interface Refusal {
+  readonly code: string;
+  readonly message: string;
+  /** Not worth another try before a person asks for one. */
+  readonly forGood: boolean;
+}
+
 export interface State {
   /** All messages held, by time, then id, without repeats. Some may lie below a view's floor. */
   readonly messages: readonly Message[];
@@ -24,6 +31,8 @@ export interface State {
   readonly ranges: ReadonlyMap<string, Range>;
   /** History asked for and not answered: ref to view. */
   readonly requests: ReadonlyMap<string, string>;
+  /** Views whose history was refused: why, and whether that is for good. */
+  readonly refusals: ReadonlyMap<string, Refusal>;
   /** Entries of the outbox that the log has not confirmed. */
   readonly pending: readonly Entry[];
   /** Topics known, and the time of the last message in each. */
@@ -40,6 +49,7 @@ export const INITIAL: State = {
   messages: [],
   ranges: new Map(),
   requests: new Map(),
+  refusals: new Map(),
   pending: [],
   topics: new Map(),
   online: undefined,

@@ -1,6 +1,7 @@
 /** What has been read, and what has not. Pure. */
 
 import type { Message } from "../protocol/message.ts";
+import { addressKey } from "../protocol/text.ts";
 
 /** How far a person has read. */
 export interface Marks {
@@ -20,8 +21,9 @@ export function isUnread(message: Message, marks: Marks): boolean {
 /** Unread messages by topic; one's own never count. */
 export function countUnread(messages: readonly Message[], marks: Marks, ownEmail: string): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
+  const own = addressKey(ownEmail);
   for (const message of messages) {
-    if (message.email === ownEmail || !isUnread(message, marks)) continue;
+    if (addressKey(message.email) === own || !isUnread(message, marks)) continue;
     counts.set(message.topic, (counts.get(message.topic) ?? 0) + 1);
   }
   return counts;
@@ -29,7 +31,8 @@ export function countUnread(messages: readonly Message[], marks: Marks, ownEmail
 
 /** The first message that is unread and somebody else's. */
 export function firstUnread(messages: readonly Message[], marks: Marks, ownEmail: string): Message | undefined {
-  return messages.find((message) => message.email !== ownEmail && isUnread(message, marks));
+  const own = addressKey(ownEmail);
+  return messages.find((message) => addressKey(message.email) !== own && isUnread(message, marks));
 }
 
 /** Marks moved forward over `messages`; the same object when nothing moved. */

@@ -5,14 +5,17 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Chat } from "../chat.ts";
 import type { Message } from "../protocol/message.ts";
+import { addressKey } from "../protocol/text.ts";
 import type { Reading } from "../reading.ts";
 import { ALL } from "../store/state.ts";
 import { notify } from "./notifications.ts";
+import { clip, isolate } from "./words.ts";
 
 /** Messages within this time are said together. Ms. */
 const GATHER_MS = 1_000;
 /** More than this many are counted, not read. */
 const READ_OUT = 3;
+/** Characters of each that are read out. */
 const MAX_SAID = 200;
 
 export function Announcer({ chat, reading, view }: { chat: Chat; reading: Reading; view: string }): JSX.Element {
@@ -26,7 +29,8 @@ export function Announcer({ chat, reading, view }: { chat: Chat; reading: Readin
   current.current = view;
 
   const hear = (live: readonly Message[]): void => {
-    const others = live.filter(({ email }) => email !== reading.email.value);
+    const own = addressKey(reading.email.value);
+    const others = live.filter(({ email }) => addressKey(email) !== own);
     if (others.length === 0) return;
     if (!reading.attentive.value) notify(others);
     waiting.current.push(...others.filter(({ topic }) => current.current === ALL || topic === current.current));
@@ -54,14 +58,16 @@ export function Announcer({ chat, reading, view }: { chat: Chat; reading: Readin
 
   return (
     <div class="vh" aria-live="polite" aria-relevant="additions" id="announcer">
-      <p key={said.id}>{said.text}</p>
+      <p key={said.id} dir="auto">
+        {said.text}
+      </p>
     </div>
   );
 }
 
 function sentence(messages: readonly Message[]): string {
   if (messages.length > READ_OUT) {
-    return `${messages.length} new messages, the last from ${messages.at(-1)?.name}`;
+    return `${messages.length} new messages, the last from ${isolate(messages.at(-1)?.name ?? "")}`;
   }
-  return messages.map(({ name, content }) => `${name}: ${content.slice(0, MAX_SAID)}`).join(". ");
+  return messages.map(({ name, content }) => `${name}: ${clip(content, MAX_SAID)}`).join(". ");
 }

@@ -2,45 +2,53 @@
 
 import { computed, type ReadonlySignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import type { Chat } from "../chat.ts";
-import type { Entry } from "../outbox/entry.ts";
+import type { Identity } from "../identity.ts";
 import type { Reading } from "../reading.ts";
-import { goTo, viewOf } from "../route.ts";
+import { goTo, NOWHERE, viewOf } from "../route.ts";
 import type { Saved } from "../saved.ts";
 import { ALL, MAX_TOPICS } from "../store/state.ts";
 import { Announcer } from "./Announcer.tsx";
 import { Composer } from "./Composer.tsx";
 import { ConnectionStrip } from "./ConnectionStrip.tsx";
 import { Header } from "./Header.tsx";
-import { Help } from "./Help.tsx";
-import { Log } from "./Log.tsx";
+import { Log, NoSuchTopic, type LogProps } from "./Log.tsx";
+import { usePart } from "./part.ts";
 import { Topics } from "./Topics.tsx";
-import { askNewest, focusSearch, helpOpen, query, target } from "./ui.ts";
+import { askNewest, focusSearch, helpOpen, query } from "./ui.ts";
+import { isolate } from "./words.ts";
 
 export interface AppProps {
   readonly chat: Chat;
+  /** Shared by the browser's tabs. */
   readonly saved: Saved;
+  /** This tab's own. */
+  readonly drafts: Saved;
+  readonly identity: Identity;
   readonly reading: Reading;
   readonly route: ReadonlySignal<string>;
 }
 
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
-export function App({ chat, saved, reading, route }: AppProps): JSX.Element {
-  const online = useMemo(() => computed(() => chat.state.value.online), [chat]);
+export function App({ chat, saved, drafts, identity, reading, route }: AppProps): JSX.Element {
   const topicTimes = useMemo(() => computed(() => chat.state.value.topics), [chat]);
-  const [returned, setReturned] = useState({ id: 0, text: "" });
   const view = route.value;
   const unread = reading.unread.value;
   const topics = useMemo(() => topicsShown(topicTimes.value, view), [topicTimes.value, view]);
-  const title = view === ALL ? "All topics" : view;
+
+  const Help = usePart(helpOpen.value, () => import("./Help.tsx").then((part) => part.Help));
 
   useEffect(() => {
     let total = 0;
     for (const count of unread.values()) total += count;
-    document.title = `${total > 0 ? `(${total}) ` : ""}${view === ALL ? "" : `${view} · `}Chatapp`;
+    const where = view === ALL || view === NOWHERE ? "" : `${isolate(view)} · `;
+    document.title = `${total > 0 ? `(${total}) ` : ""}${where}Chatapp`;
   }, [unread, view]);
+
+  // A search is for the view it began in.
+  useEffect(() => void (query.value = ""), [view]);
 
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent): void => {
@@ -53,6 +61,7 @@ export function App({ chat, saved, reading, route }: AppProps): JSX.Element {
         const here = views.indexOf(viewOf(location.hash));
         goTo(views[(here + step + views.length) % views.length] ?? ALL);
       } else if (event.key === "Escape") {
+        query.value = "";
         askNewest();
       } else if (event.key === "/" && !writing) {
         focusSearch();
@@ -69,34 +78,32 @@ export function App({ chat, saved, reading, route }: AppProps): JSX.Element {
 
   return (
     <div class="app">
-      <Header title={title} online={online.value} saved={saved} />
+      <Header chat={chat} view={view} saved={saved} />
       <Topics topics={topics} unread={unread} view={view} />
       <main>
-        <Log
-          key={`${query.value === "" ? "" : "search "}${view}`}
-          chat={chat}
-          reading={reading}
-          view={view}
-          query={query.value}
-          onChoose={(id) => {
-            target.value = id;
-            query.value = "";
-          }}
-          onTakeBack={(entry: Entry) => setReturned(({ id }) => ({ id: id + 1, text: entry.content }))}
-        />
-        <ConnectionStrip connection={chat.connection.value} onReconnect={chat.reconnectNow} />
-        <Composer chat={chat} saved={saved} reading={reading} view={view} returned={returned} />
+        <ConnectionStrip chat={chat} />
+        {view === NOWHERE ? <NoSuchTopic /> : <Messages chat={chat} reading={reading} view={view} />}
+        <Composer chat={chat} drafts={drafts} identity={identity} view={view} />
       </main>
       <Announcer chat={chat} reading={reading} view={view} />
-      <Help />
+      {Help && <Help />}
     </div>
   );
+}
+
+/** The log of a view, or what a search found in it. */
+function Messages({ chat, reading, view }: LogProps): JSX.Element {
+  const searching = query.value !== "";
+  const Found = usePart(searching, () => import("./Found.tsx").then((part) => part.Found));
+  // Until it is there, and should it not come, the messages themselves.
+  if (searching && Found) return <Found chat={chat} view={view} />;
+  return <Log key={view} chat={chat} reading={reading} view={view} />;
 }
 
 /** The topics spoken in last, and the one being looked at, by name. */
 function topicsShown(times: ReadonlyMap<string, string>, view: string): readonly string[] {
   const byTime = [...times].sort(([, a], [, b]) => (a < b ? 1 : a > b ? -1 : 0));
   const names = new Set(byTime.slice(0, MAX_TOPICS).map(([topic]) => topic));
-  if (view !== ALL) names.add(view);
+  if (view !== ALL && view !== NOWHERE) names.add(view);
   return [...names].sort(collator.compare);
 }

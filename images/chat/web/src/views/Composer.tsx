@@ -1,90 +1,144 @@
-/** Where messages are written: the message, and quietly who writes and where. */
+/** Where messages are written, with where they go and who writes. */
 
-import type { JSX, RefObject, TargetedKeyboardEvent } from "preact";
+import type { JSX, TargetedKeyboardEvent } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Chat } from "../chat.ts";
-import { codePoints, DEFAULT_TOPIC, draftProblem, MAX_CONTENT, type DraftProblem } from "../protocol/message.ts";
-import type { Reading } from "../reading.ts";
-import { goTo } from "../route.ts";
+import type { Identity } from "../identity.ts";
+import { contentProblem, DEFAULT_TOPIC, draftProblem, tidy, type DraftField, type DraftProblem } from "../protocol/message.ts";
+import { codePoints, isAddress, isBlank, MAX_CONTENT, MAX_NAME, oneLine } from "../protocol/text.ts";
+import { goTo, NOWHERE } from "../route.ts";
 import type { Saved } from "../saved.ts";
 import { ALL } from "../store/state.ts";
-import { askNewest, focusMessage, query } from "./ui.ts";
+import { ConnectionDot } from "./ConnectionStrip.tsx";
+import { typed } from "./field.ts";
+import { MessageBox, type MessageBoxHandle } from "./MessageBox.tsx";
+import { twinOf } from "./twins.ts";
+import { askNewest, focusMessage, newTopicAsked, query, returned } from "./ui.ts";
+import { WhoButton, WhoSheet } from "./Who.tsx";
 
 /** The room left is shown from here on, in characters. */
 const COUNT_FROM = 400;
 
 export interface ComposerProps {
   readonly chat: Chat;
-  readonly saved: Saved;
-  readonly reading: Reading;
+  /** This tab's own. */
+  readonly drafts: Saved;
+  readonly identity: Identity;
   readonly view: string;
-  /** A text to go on with, put here from outside; taken when `id` changes. */
-  readonly returned: { readonly id: number; readonly text: string };
 }
 
 /** What stands in a topic field that was not touched. */
 function usualTopic(view: string): string {
-  return view === ALL ? DEFAULT_TOPIC : view;
+  return view === ALL || view === NOWHERE ? DEFAULT_TOPIC : view;
 }
 
-export function Composer({ chat, saved, reading, view, returned }: ComposerProps): JSX.Element {
-  const [name, setName] = useState(() => saved.get("name"));
-  const [email, setEmail] = useState(() => saved.get("email"));
+export function Composer({ chat, drafts, identity, view }: ComposerProps): JSX.Element {
+  const known = { name: identity.name.value, email: identity.email.value };
+  const [who, setWho] = useState(known);
+  const [changing, setChanging] = useState(false);
   const [topic, setTopic] = useState(usualTopic(view));
-  const [content, setContentState] = useState(() => saved.get(`draft.${view}`));
   const [problem, setProblem] = useState<DraftProblem>();
+  /** Said of the text while it is written. */
+  const [note, setNote] = useState("");
+  const [room, setRoom] = useState<number>();
+  /** Nothing was typed since a message went out: an Enter too many is not worth a word. */
+  const justSent = useRef(false);
+  const box = useRef<MessageBoxHandle>(null);
   const fields = {
     name: useRef<HTMLInputElement>(null),
     email: useRef<HTMLInputElement>(null),
     topic: useRef<HTMLInputElement>(null),
-    content: useRef<HTMLTextAreaElement>(null),
   };
+  const complete = known.name !== "" && known.email !== "";
+  const asking = changing || !complete;
 
-  const setContent = (text: string): void => {
-    setContentState(text);
-    saved.set(`draft.${view}`, text);
+  /** What is typed in the message box, by a person or by the page. */
+  const heed = (text: string, cut: boolean): void => {
+    drafts.set(`draft.${view}`, text);
+    const near = text.length > MAX_CONTENT - COUNT_FROM;
+    setRoom(near ? MAX_CONTENT - codePoints(text) : undefined);
+    const over = near && !isBlank(text) ? contentProblem(text)?.message : undefined;
+    setNote(cut ? `The rest was cut off. ${over ?? ""}` : (over ?? ""));
   };
+  const write = (text: string): void => {
+    const kept = box.current?.set(text) ?? "";
+    heed(kept, kept !== text);
+  };
+  const settle = (field: DraftField): void => setProblem((before) => (before?.field === field ? undefined : before));
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     setTopic(usualTopic(view));
-    setContentState(saved.get(`draft.${view}`));
+    write(drafts.get(`draft.${view}`));
     setProblem(undefined);
   }, [view]);
 
+  // Given or changed in another tab.
+  useEffect(() => setWho(known), [known.name, known.email]);
+
+  const back = returned.value;
   useEffect(() => {
-    if (returned.id === 0) return;
-    setContent(content.trim() === "" ? returned.text : `${content}\n${returned.text}`);
+    if (!back) return;
+    returned.value = undefined;
+    const text = box.current?.get() ?? "";
+    write(isBlank(text) ? back.content : `${text}\n${back.content}`);
+    setTopic(back.topic);
     focusMessage();
-  }, [returned.id]);
+  }, [back]);
 
-  // After rendering: on a low screen the fields come back only to be asked for.
+  const asked = newTopicAsked.value;
+  useEffect(() => {
+    if (asked === 0) return;
+    setTopic("");
+    fields.topic.current?.focus();
+  }, [asked]);
+
+  // After rendering: the sheet may have to open first.
   useLayoutEffect(() => {
-    if (problem) fields[problem.field].current?.focus();
+    if (!problem) return;
+    if (problem.field === "content") focusMessage();
+    else fields[problem.field].current?.focus();
   }, [problem]);
-
-  // As tall as the text, where the browser cannot do it by itself.
-  useLayoutEffect(() => {
-    const el = fields.content.current;
-    if (!el || CSS.supports("field-sizing", "content")) return;
-    el.style.height = "auto";
-    el.style.height = `${el.scrollHeight}px`;
-  }, [content]);
+  const complain = (found: DraftProblem): void => {
+    if (found.field === "name" || found.field === "email") setChanging(complete);
+    setProblem(found);
+  };
 
   const send = (): void => {
-    const draft = { name: name.trim(), email: email.trim(), topic: topic.trim(), content };
+    const text = box.current?.get() ?? "";
+    if (text === "" && justSent.current) return;
+    const draft = tidy({ ...(asking ? who : known), topic, content: text });
     const found = draftProblem(draft);
-    setProblem(found);
-    if (found) return;
-    saved.set("name", draft.name);
-    saved.set("email", draft.email);
-    reading.setEmail(draft.email);
+    if (found) return complain(found);
+    setProblem(undefined);
+    identity.set(draft.name, draft.email);
+    setChanging(false);
     chat.send(draft);
-    setContent("");
+    write("");
+    justSent.current = true;
     query.value = "";
     askNewest();
     // Into another topic than the one on the screen: follow it there.
     if (view !== ALL && draft.topic !== view) goTo(draft.topic);
-    fields.content.current?.focus();
+    else if (view === ALL) setTopic(draft.topic);
+    focusMessage();
+  };
+
+  /** Shares what was given, as soon as it could be used. */
+  const share = (): boolean => {
+    const { name, email } = tidy({ ...who, topic, content: "" });
+    if (oneLine(name, MAX_NAME) === undefined || !isAddress(email)) return false;
+    identity.set(name, email);
+    return true;
+  };
+  const done = (): void => {
+    if (share()) {
+      setChanging(false);
+      setProblem(undefined);
+      focusMessage();
+    } else {
+      const found = draftProblem({ ...tidy({ ...who, topic, content: "" }), topic: DEFAULT_TOPIC, content: "x" });
+      if (found) complain(found);
+    }
   };
 
   const onKeyDown = (event: TargetedKeyboardEvent<HTMLTextAreaElement>): void => {
@@ -96,62 +150,104 @@ export function Composer({ chat, saved, reading, view, returned }: ComposerProps
     send();
   };
 
-  const field = (
-    id: "name" | "email" | "topic",
-    label: string,
-    ref: RefObject<HTMLInputElement | null>,
-    value: string,
-    set: (value: string) => void,
-    inputMode: "text" | "email",
-    autocomplete: "name" | "email" | "off",
-  ): JSX.Element => (
-    <label class="field">
-      <span>{label}</span>
-      <input
-        ref={ref}
-        value={value}
-        onInput={(event) => {
-          set(event.currentTarget.value);
-          if (problem?.field === id) setProblem(undefined);
-        }}
-        aria-invalid={problem?.field === id}
-        aria-describedby={problem?.field === id ? "problem" : undefined}
-        dir="auto"
-        type="text"
-        inputMode={inputMode}
-        autocomplete={autocomplete}
-        autocapitalize={id === "name" ? "words" : "off"}
-        spellcheck={false}
-      />
-    </label>
-  );
-
-  const room = content.length > MAX_CONTENT - COUNT_FROM ? MAX_CONTENT - codePoints(content) : undefined;
+  const twin = twinOf(topic, chat.state.value.topics);
   return (
     <form
-      class="composer"
+      class={asking ? "composer asking" : "composer"}
       noValidate
       onSubmit={(event) => {
         event.preventDefault();
         send();
       }}
     >
-      <p class="problem" id="problem" role="alert">
-        {problem?.message}
-      </p>
+      <div class="over">
+        <p class="problem" id="problem" role="alert" dir="auto">
+          {problem?.message}
+        </p>
+        {note !== "" && !problem && (
+          <p class="note" id="note">
+            {note}
+          </p>
+        )}
+        {twin !== undefined && (
+          <p class="note">
+            There is a topic <bdi>“{twin}”</bdi> already; this would be another one.{" "}
+            <button type="button" onClick={() => setTopic(twin)}>
+              Use <bdi>“{twin}”</bdi>
+            </button>
+          </p>
+        )}
+        {asking && (
+          <WhoSheet
+            value={who}
+            problem={problem}
+            refs={fields}
+            changing={complete}
+            onInput={(value) => {
+              setWho(value);
+              setProblem((before) => (before?.field === "name" || before?.field === "email" ? undefined : before));
+            }}
+            onLeave={() => {
+              // Stays open in this tab until it is done or a message goes out.
+              setChanging(true);
+              share();
+            }}
+            onDone={done}
+            onEnter={(event) => {
+              if (!isBlank(box.current?.get() ?? "")) return;
+              event.preventDefault();
+              done();
+            }}
+            onCancel={() => {
+              setWho(known);
+              setChanging(false);
+              setProblem(undefined);
+              focusMessage();
+            }}
+          />
+        )}
+      </div>
+      <div class="line">
+        <label class="field to">
+          <span>Topic</span>
+          <input
+            ref={fields.topic}
+            value={topic}
+            onInput={(event) => {
+              setTopic(typed(event.currentTarget));
+              settle("topic");
+            }}
+            aria-invalid={problem?.field === "topic"}
+            aria-describedby={problem?.field === "topic" ? "problem" : undefined}
+            placeholder="Name it"
+            dir="auto"
+            type="text"
+            autocomplete="off"
+            autocapitalize="off"
+            spellcheck={false}
+          />
+        </label>
+        {!asking && (
+          <WhoButton
+            value={known}
+            onClick={() => {
+              setWho(known);
+              setChanging(true);
+              requestAnimationFrame(() => fields.name.current?.focus());
+            }}
+          />
+        )}
+        <ConnectionDot chat={chat} />
+      </div>
       <div class="writing">
-        <textarea
-          id="message"
-          ref={fields.content}
-          aria-label="Message"
-          placeholder={view === ALL ? "Write a message" : `Message ${view}`}
-          rows={1}
-          dir="auto"
-          enterkeyhint="enter"
-          value={content}
-          onInput={(event) => {
-            setContent(event.currentTarget.value);
-            if (problem?.field === "content") setProblem(undefined);
+        <MessageBox
+          handle={box}
+          placeholder={topic.trim() === "" ? "Write a message" : `Message ${topic.trim()}`}
+          describedBy={note === "" ? undefined : "note"}
+          onInput={(text, cut) => {
+            justSent.current = false;
+            heed(text, cut);
+            settle("content");
           }}
           onKeyDown={onKeyDown}
         />
@@ -163,11 +259,6 @@ export function Composer({ chat, saved, reading, view, returned }: ComposerProps
         <button type="submit" class="send">
           Send
         </button>
-      </div>
-      <div class="who">
-        {field("name", "Name", fields.name, name, setName, "text", "name")}
-        {field("email", "Email", fields.email, email, setEmail, "email", "email")}
-        {field("topic", "Topic", fields.topic, topic, setTopic, "text", "off")}
       </div>
     </form>
   );

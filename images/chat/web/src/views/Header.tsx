@@ -1,18 +1,31 @@
 /** Where one is, who is there, and the few tools. */
 
+import { computed } from "@preact/signals";
 import type { JSX } from "preact";
+import { useMemo } from "preact/hooks";
+import type { Chat } from "../chat.ts";
+import { NOWHERE } from "../route.ts";
 import type { Saved } from "../saved.ts";
+import { ALL } from "../store/state.ts";
+import { typed } from "./field.ts";
 import { Icon } from "./Icon.tsx";
 import { forbidden, notifying, possible, toggleNotifications } from "./notifications.ts";
 import { nextTheme, theme } from "./theme.ts";
 import { focusMessage, helpOpen, query } from "./ui.ts";
 
-export function Header(props: { title: string; online: number | undefined; saved: Saved }): JSX.Element {
-  const { title, online, saved } = props;
+export function Header({ chat, view, saved }: { chat: Chat; view: string; saved: Saved }): JSX.Element {
+  // Nobody knows who is there while there is no connection.
+  const online = useMemo(
+    () => computed(() => (chat.connection.value.phase === "open" ? chat.state.value.online : undefined)),
+    [chat],
+  );
+  const ofTopic = view !== ALL && view !== NOWHERE;
   return (
     <header class="bar">
-      <h1 dir="auto">{title}</h1>
-      <span class="online">{online === undefined ? "" : `${online} online`}</span>
+      <h1 class={ofTopic ? "of-topic" : ""}>
+        <bdi>{ofTopic ? view : view === ALL ? "All topics" : "No such topic"}</bdi>
+      </h1>
+      <span class="online">{online.value === undefined ? "" : `${online.value} online`}</span>
       <label class="search">
         <Icon name="search" />
         <input
@@ -21,8 +34,9 @@ export function Header(props: { title: string; online: number | undefined; saved
           aria-label="Search loaded messages"
           placeholder="Search"
           autocomplete="off"
+          dir="auto"
           value={query.value}
-          onInput={(event) => (query.value = event.currentTarget.value)}
+          onInput={(event) => (query.value = typed(event.currentTarget))}
           onKeyDown={(event) => {
             if (event.key !== "Escape") return;
             event.stopPropagation();
@@ -58,7 +72,7 @@ export function Header(props: { title: string; online: number | undefined; saved
       >
         <Icon name={theme.value} />
       </button>
-      <button type="button" class="tool" aria-label="Help" title="Keys (?)" onClick={() => (helpOpen.value = true)}>
+      <button type="button" class="tool help-button" aria-label="Help" title="Keys (?)" onClick={() => (helpOpen.value = true)}>
         <Icon name="help" />
       </button>
     </header>

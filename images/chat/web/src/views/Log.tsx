@@ -1,5 +1,5 @@
 /**
- * The log of a view, or what a search found in it. One instance for each: it is keyed by them.
+ * The log of a view. One instance for each: it is keyed by it.
  */
 
 import type { JSX } from "preact";
@@ -8,16 +8,18 @@ import type { Chat } from "../chat.ts";
 import type { Entry } from "../outbox/entry.ts";
 import { compareInTopic, compareMerged, type Message } from "../protocol/message.ts";
 import type { Reading } from "../reading.ts";
+import { linkTo } from "../route.ts";
 import { viewList } from "../store/select.ts";
-import { ALL } from "../store/state.ts";
+import { ALL, type Refusal } from "../store/state.ts";
 import { firstUnread } from "../store/unread.ts";
+import { copyRows } from "./copy.ts";
 import { dayName, sameDay } from "./format.ts";
 import { Icon } from "./Icon.tsx";
 import { PendingRow, Row } from "./Row.tsx";
 import { findRow } from "./scroll.ts";
-import { search } from "./search.ts";
 import { useStretch } from "./stretch.ts";
-import { focusMessage, newestAsked, target } from "./ui.ts";
+import { focusMessage, newestAsked, returned, target, today } from "./ui.ts";
+import { counted } from "./words.ts";
 
 /** Messages of one sender this close together share a head. Ms. */
 const GROUP_MS = 5 * 60_000;
@@ -28,20 +30,28 @@ export interface LogProps {
   readonly chat: Chat;
   readonly reading: Reading;
   readonly view: string;
-  /** Shows only what holds these words, and no more history; "" shows all. */
-  readonly query: string;
-  /** A row of a search was chosen. */
-  onChoose(id: string): void;
-  /** Puts a failed message back where it can be edited. */
-  onTakeBack(entry: Entry): void;
 }
 
-export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogProps): JSX.Element {
+/** The log of an address that names no topic. */
+export function NoSuchTopic(): JSX.Element {
+  return (
+    <div class="log-frame">
+      <div class="log" role="log" aria-label="Messages" tabIndex={0}>
+        <p class="log-start">
+          There is no such topic. <a href={linkTo(ALL)}>See all topics</a>
+        </p>
+      </div>
+    </div>
+  );
+}
+
+export function Log({ chat, reading, view }: LogProps): JSX.Element {
   const state = chat.state.value;
-  const searching = query !== "";
   const whole = useMemo(() => viewList(state, view), [state.messages, state.ranges, view]);
-  const list = useMemo(() => search(whole.messages, query), [whole, query]);
-  const pending = searching ? [] : state.pending.filter((entry) => view === ALL || entry.topic === view);
+  /** Known, but not shown while older ones may come: nobody knows yet what stands above it. */
+  const first = whole.more && whole.messages.length > 1 ? whole.messages[0] : undefined;
+  const list = useMemo(() => (first ? whole.messages.slice(1) : whole.messages), [whole]);
+  const pending = state.pending.filter((entry) => view === ALL || entry.topic === view);
 
   const opened = useRef(false);
   const stretch = useStretch({
@@ -49,7 +59,7 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
     compare: view === ALL ? compareMerged : compareInTopic,
     below: pending.map((entry) => `${entry.key}${entry.failed ? "!" : ""}`).join(" "),
     ready: opened,
-    loadOlder: () => void (searching || chat.loadOlder(view)),
+    loadOlder: () => void chat.loadOlder(view),
   });
   const { scroller, rows, shown, following } = stretch;
   const atEnd = following || stretch.start + shown.length === list.length;
@@ -61,24 +71,24 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
   const looks = useRef(0);
   useLayoutEffect(() => {
     if (opened.current || state.epoch === 0) return;
-    const first = searching ? undefined : firstUnread(list, reading.marks.value, reading.email.value);
+    const unread = firstUnread(list, reading.marks.value, reading.email.value);
     // All that is loaded is unread: the first may lie further back.
-    if (first && first === list[0] && looks.current++ < MAX_LOOKS && chat.loadOlder(view)) return;
+    if (unread && unread === list[0] && looks.current++ < MAX_LOOKS && chat.loadOlder(view)) return;
     opened.current = true;
     const wanted = target.value;
     target.value = undefined;
-    if (first) setDivider(first.id);
+    if (unread) setDivider(unread.id);
     if (wanted !== undefined) {
       stretch.bring(wanted, 1 / 3);
       requestAnimationFrame(() => rows.current && findRow(rows.current.children, wanted)?.focus({ preventScroll: true }));
-    } else if (first && !isOnLastScreen(first, scroller.current, rows.current)) {
-      stretch.bring(first.id, 1 / 4);
+    } else if (unread && !isOnLastScreen(unread, scroller.current, rows.current)) {
+      stretch.bring(unread.id, 1 / 4);
     }
   }, [state.epoch, state.requests, list]);
 
   const attentive = reading.attentive.value;
   useEffect(() => {
-    if (following && opened.current && attentive && !searching) reading.read(whole.messages);
+    if (following && opened.current && attentive) reading.read(whole.messages);
     chat.trim(view, following);
   });
 
@@ -89,10 +99,10 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
   }, [attentive]);
   useEffect(() => {
     if (!armed.current) return;
-    const first = firstUnread(list, reading.marks.value, reading.email.value);
-    if (!first) return;
+    const unread = firstUnread(list, reading.marks.value, reading.email.value);
+    if (!unread) return;
     armed.current = false;
-    setDivider(first.id);
+    setDivider(unread.id);
   }, [list]);
 
   const asked = newestAsked.value;
@@ -107,20 +117,22 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const row = (event.target as Element).closest<HTMLElement>(".row");
-    const id = row?.dataset["id"];
-    if (event.key === "Enter" && searching && id && event.target === row) onChoose(id);
+    if (event.key === "Home" || event.key === "End") {
+      event.preventDefault();
+      if (event.key === "Home") stretch.toOldest();
+      else stretch.toNewest();
+    }
     if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
     event.preventDefault();
-    const near = event.key === "ArrowUp" ? row?.previousElementSibling : row?.nextElementSibling;
-    const next = row ? near : lastVisible(scroller.current, rows.current);
+    const next = row ? rowBeside(row, event.key === "ArrowUp") : lastVisible(scroller.current, rows.current);
     (next as HTMLElement | null | undefined)?.focus();
   };
 
-  const now = new Date();
+  const now = today.value;
   return (
     <div class="log-frame">
       <div
-        class={searching ? "log searching" : "log"}
+        class="log"
         role="log"
         aria-label="Messages"
         aria-live="off"
@@ -128,18 +140,21 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
         ref={scroller}
         onScroll={stretch.onScroll}
         onKeyDown={onKeyDown}
+        onCopy={copyRows}
       >
-        <p class="log-start">{startText(state.epoch > 0, searching, whole.more, list.length + pending.length)}</p>
-        <ol
-          ref={rows}
-          onClick={(event) => {
-            const id = (event.target as Element).closest<HTMLElement>(".row")?.dataset["id"];
-            if (searching && id && !(event.target as Element).closest("a")) onChoose(id);
-          }}
-        >
+        <p class="log-start">
+          <Start
+            welcomed={state.epoch > 0}
+            more={whole.more}
+            count={list.length + pending.length}
+            refusal={state.refusals.get(view)}
+            onAskAgain={() => chat.askAgain(view)}
+          />
+        </p>
+        <ol ref={rows}>
           {shown.map((message, i) => {
             const firstUnread = message.id === divider;
-            const { day, grouped } = layout(list[stretch.start + i - 1], message, now);
+            const { day, grouped } = layout(list[stretch.start + i - 1] ?? first, message, now);
             return (
               <Row
                 key={message.id}
@@ -147,7 +162,6 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
                 day={day}
                 firstUnread={firstUnread}
                 grouped={grouped && !firstUnread}
-                withTopic={view === ALL}
               />
             );
           })}
@@ -157,11 +171,14 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
                 key={`pending ${entry.key}`}
                 entry={entry}
                 {...layout(i > 0 ? pending[i - 1] : list.at(-1), entry, now)}
-                withTopic={view === ALL}
                 onRetry={chat.retry}
-                onTakeBack={(key) => {
+                onEdit={(key) => {
                   const taken = chat.takeBack(key);
-                  if (taken) onTakeBack(taken);
+                  if (taken) returned.value = taken;
+                }}
+                onDiscard={(key) => {
+                  chat.takeBack(key);
+                  focusMessage();
                 }}
               />
             ))}
@@ -177,22 +194,37 @@ export function Log({ chat, reading, view, query, onChoose, onTakeBack }: LogPro
           }}
         >
           <Icon name="down" />
-          {stretch.fresh > 0 ? `${stretch.fresh} new message${stretch.fresh === 1 ? "" : "s"}` : "Jump to newest"}
+          {stretch.fresh > 0 ? counted(stretch.fresh, "new message") : "Jump to newest"}
         </button>
       )}
     </div>
   );
 }
 
-function startText(welcomed: boolean, searching: boolean, more: boolean, count: number): string {
-  if (!welcomed) return "";
-  if (searching) return count === 0 ? "No loaded message holds these words." : "";
-  if (more) return "Loading older messages…";
-  return count === 0 ? "No messages yet. Say hello." : "This is where it begins.";
+function Start(props: {
+  welcomed: boolean;
+  more: boolean;
+  count: number;
+  refusal: Refusal | undefined;
+  onAskAgain: () => void;
+}): JSX.Element {
+  const { welcomed, more, count, refusal, onAskAgain } = props;
+  if (!welcomed) return <></>;
+  if (!more) return <>{count === 0 ? "No messages yet. Say hello." : "This is where it begins."}</>;
+  if (!refusal) return <>Loading older messages…</>;
+  if (!refusal.forGood) return <>Older messages cannot be had just now. Trying again…</>;
+  return (
+    <>
+      {refusal.code === "not_found" ? "There is no such topic." : `Older messages were refused: ${refusal.message}.`}{" "}
+      <button type="button" onClick={onAskAgain}>
+        Try again
+      </button>
+    </>
+  );
 }
 
 /** What is said after `before`: the heading of a new day, or one utterance with it. */
-function layout(
+export function layout(
   before: Message | Entry | undefined,
   said: Message | Entry,
   now: Date,
@@ -211,6 +243,14 @@ function timeOf(said: Message | Entry): Date {
   return new Date("time" in said ? said.time : said.created);
 }
 
+/** The nearest message above or below: headings of days stand between. */
+function rowBeside(row: Element, above: boolean): Element | null {
+  let next: Element | null = row;
+  do next = above ? next.previousElementSibling : next.nextElementSibling;
+  while (next && !next.classList.contains("row"));
+  return next;
+}
+
 /** With a little room above it, so that one sees what it follows. */
 function isOnLastScreen(message: Message, scroller: HTMLElement | null, rows: HTMLElement | null): boolean {
   const row = rows && findRow(rows.children, message.id);
@@ -221,5 +261,5 @@ function isOnLastScreen(message: Message, scroller: HTMLElement | null, rows: HT
 function lastVisible(scroller: HTMLElement | null, rows: HTMLElement | null): Element | null {
   if (!scroller || !rows) return null;
   const bottom = scroller.getBoundingClientRect().bottom;
-  return [...rows.children].findLast((row) => row.getBoundingClientRect().bottom <= bottom + 1) ?? null;
+  return [...rows.querySelectorAll(".row")].findLast((row) => row.getBoundingClientRect().bottom <= bottom + 1) ?? null;
 }

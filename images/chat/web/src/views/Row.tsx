@@ -1,11 +1,14 @@
 /** One message. Renders again only when something of it changed. */
 
 import { Component, type ComponentChildren, type JSX } from "preact";
-import { linkTo } from "../route.ts";
+import { useEffect, useState } from "preact/hooks";
 import type { Entry } from "../outbox/entry.ts";
 import type { Message } from "../protocol/message.ts";
+import { linkTo } from "../route.ts";
+import { excerpt } from "./fold.ts";
 import { clockTime, fullTime, hue, initials } from "./format.ts";
-import { RichText } from "./RichText.tsx";
+import { plain, RichText, type Mark } from "./RichText.tsx";
+import { counted } from "./words.ts";
 
 export interface RowProps {
   readonly message: Message;
@@ -15,8 +18,8 @@ export interface RowProps {
   readonly firstUnread: boolean;
   /** Follows one of the same sender closely: no head of its own. */
   readonly grouped: boolean;
-  /** Shows which topic it is in. */
-  readonly withTopic: boolean;
+  /** Marks what a search found. */
+  readonly mark?: Mark;
 }
 
 export class Row extends Component<RowProps> {
@@ -27,101 +30,148 @@ export class Row extends Component<RowProps> {
       next.day !== now.day ||
       next.firstUnread !== now.firstUnread ||
       next.grouped !== now.grouped ||
-      next.withTopic !== now.withTopic
+      next.mark !== now.mark
     );
   }
 
-  render({ message, day, firstUnread, grouped, withTopic }: RowProps): JSX.Element {
+  render({ message, day, firstUnread, grouped, mark = plain }: RowProps): JSX.Element {
     return (
-      <li class={grouped ? "row grouped" : "row"} data-id={message.id} tabIndex={-1}>
+      <>
         <Day day={day} />
-        {firstUnread && (
-          <div class="unread">
-            <span>New</span>
-          </div>
-        )}
-        <Body message={message} withTopic={withTopic} time={new Date(message.time)} />
-      </li>
+        <li class={grouped ? "row grouped" : "row"} data-id={message.id} tabIndex={-1}>
+          {firstUnread && (
+            <div class="unread">
+              <span>New</span>
+            </div>
+          )}
+          <Body message={message} id={message.id} mark={mark} time={new Date(message.time)} />
+        </li>
+      </>
     );
   }
 }
 
+/** An item of its own, so that no message moves when an older one of the same day comes before it. */
 function Day({ day }: { day: string | undefined }): JSX.Element | null {
   return day === undefined ? null : (
-    <div class="day">
+    <li class="day">
       <span>{day}</span>
-    </div>
+    </li>
   );
 }
 
-export interface PendingRowProps extends Pick<RowProps, "day" | "grouped" | "withTopic"> {
+export interface PendingRowProps extends Pick<RowProps, "day" | "grouped"> {
   readonly entry: Entry;
   onRetry(key: string): void;
-  onTakeBack(key: string): void;
+  onEdit(key: string): void;
+  onDiscard(key: string): void;
 }
+
+/** Sending takes this long before one may want to do something about it. Ms. */
+const SLOW_MS = 2_000;
 
 /**
  * A message of the outbox that the log has not confirmed. As high as the row it will become, so that
- * nothing moves when it does.
+ * nothing moves when it does; higher when there is something to decide.
  */
-export function PendingRow({ entry, day, grouped, withTopic, onRetry, onTakeBack }: PendingRowProps): JSX.Element {
-  const { failed } = entry;
+export function PendingRow({ entry, day, grouped, onRetry, onEdit, onDiscard }: PendingRowProps): JSX.Element {
+  const { failed, key } = entry;
+  const [slow, setSlow] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setSlow(true), SLOW_MS);
+    return () => clearTimeout(timer);
+  }, []);
   return (
-    <li class={`row ${failed ? "failed" : "pending"}${grouped ? " grouped" : ""}`} tabIndex={-1}>
+    <>
       <Day day={day} />
-      <Body message={entry} withTopic={withTopic} time={new Date(entry.created)}>
-        {failed ? (
-          <div class="outcome">
-            <span>Not sent: {failed.message}</span>{" "}
-            <button type="button" onClick={() => onRetry(entry.key)}>
-              Retry
-            </button>{" "}
-            <button type="button" onClick={() => onTakeBack(entry.key)}>
-              Edit
-            </button>
-          </div>
-        ) : (
-          <span class="sending">Sending…</span>
-        )}
-      </Body>
-    </li>
+      <li class={`row ${failed ? "failed" : "pending"}${grouped ? " grouped" : ""}`} tabIndex={-1}>
+        <Body message={entry} id={key} mark={plain} time={new Date(entry.created)}>
+          {failed || slow ? (
+            <div class="outcome">
+              <span>
+                {failed ? "Not sent: " : "Not sent yet. "}
+                {failed && <bdi>{failed.message}</bdi>}
+              </span>{" "}
+              <button type="button" onClick={() => onRetry(key)}>
+                Retry
+              </button>{" "}
+              <button type="button" onClick={() => onEdit(key)}>
+                Edit
+              </button>{" "}
+              <button type="button" onClick={() => onDiscard(key)}>
+                Discard
+              </button>
+            </div>
+          ) : (
+            <span class="sending">Sending…</span>
+          )}
+        </Body>
+      </li>
+    </>
   );
 }
 
 function Body(props: {
   message: Omit<Message, "id" | "time">;
-  withTopic: boolean;
+  id: string;
+  mark: Mark;
   time: Date;
   children?: ComponentChildren;
 }): JSX.Element {
-  const { message, withTopic, time, children } = props;
+  const { message, id, mark, time, children } = props;
   return (
     <div class="message">
       <div class="avatar" style={{ "--hue": String(hue(message.email)) }} aria-hidden="true">
         {initials(message.name)}
       </div>
       <div class="head">
-        <bdi class="name" title={message.email} style={{ "--hue": String(hue(message.email)) }}>
-          {message.name}
+        <bdi class="name" style={{ "--hue": String(hue(message.email)) }}>
+          {mark(message.name)}
         </bdi>{" "}
-        {withTopic && (
-          <>
-            <a class="topic" href={linkTo(message.topic)} dir="auto" tabIndex={-1}>
-              {message.topic}
-            </a>{" "}
-          </>
-        )}
+        <bdi class="email">
+          {mark(message.email)}
+        </bdi>{" "}
+        <a class="topic" href={linkTo(message.topic)} tabIndex={-1}>
+          <bdi>
+            {mark(message.topic)}
+          </bdi>
+        </a>{" "}
         <time dateTime={time.toISOString()} title={fullTime(time)}>
           {clockTime(time)}
         </time>{" "}
-        <span class="more">
-          <bdi class="email">{message.email}</bdi> <span class="date">{fullTime(time)}</span>
-        </span>
       </div>
-      <div class="content" dir="auto">
-        <RichText text={message.content} />
-      </div>
+      <Content id={id} text={message.content} mark={mark} />
       {children}
     </div>
+  );
+}
+
+/** Messages that were unfolded, also while they are out of sight. */
+const unfolded = new Set<string>();
+
+function Content({ id, text, mark }: { id: string; text: string; mark: Mark }): JSX.Element {
+  const [open, setOpen] = useState(() => unfolded.has(id));
+  const short = excerpt(text);
+  const lines = short === undefined ? 0 : text.split("\n").length;
+  return (
+    <>
+      <div class="content" dir="auto">
+        <RichText text={open ? text : (short ?? text)} mark={mark} />
+      </div>
+      {short !== undefined && (
+        <button
+          type="button"
+          class="fold"
+          aria-expanded={open}
+          onClick={() => {
+            if (open) unfolded.delete(id);
+            else unfolded.add(id);
+            setOpen(!open);
+          }}
+        >
+          {open ? "Show less" : `Show all${lines > 2 ? ` (${counted(lines, "line")})` : ""}`}
+        </button>
+      )}
+    </>
   );
 }

@@ -1,9 +1,11 @@
-/** Navigation between views. */
+/** Navigation between views, and where a topic begins. */
 
 import type { JSX } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { linkTo } from "../route.ts";
 import { ALL } from "../store/state.ts";
+import { Icon } from "./Icon.tsx";
+import { newTopicAsked } from "./ui.ts";
 
 export interface TopicsProps {
   /** In the order shown. */
@@ -12,6 +14,8 @@ export interface TopicsProps {
   readonly view: string;
 }
 
+const ALL_TOPICS = "All topics";
+
 export function Topics({ topics, unread, view }: TopicsProps): JSX.Element {
   const nav = useRef<HTMLElement>(null);
   useLayoutEffect(() => {
@@ -19,10 +23,33 @@ export function Topics({ topics, unread, view }: TopicsProps): JSX.Element {
   }, [view]);
   let total = 0;
   for (const count of unread.values()) total += count;
-  const entry = (name: string, label: string, count: number): JSX.Element => (
-    <li key={name}>
-      <a href={linkTo(name)} aria-current={name === view ? "page" : undefined}>
+  return (
+    <nav class="topics" aria-label="Topics" ref={nav}>
+      <p class="brand" aria-hidden="true">
+        Chatapp
+      </p>
+      <button type="button" class="new-topic" onClick={() => newTopicAsked.value++}>
+        <Icon name="plus" />
+        <span>New topic</span>
+      </button>
+      <ul>
+        <Entry view={ALL} label={ALL_TOPICS} count={total} current={view === ALL} />
+        {topics.map((topic) => (
+          <Entry key={topic} view={topic} label={topic} count={unread.get(topic) ?? 0} current={topic === view} />
+        ))}
+      </ul>
+    </nav>
+  );
+}
+
+function Entry(props: { view: string; label: string; count: number; current: boolean }): JSX.Element {
+  const { view, label, count, current } = props;
+  return (
+    <li>
+      <a class={view === ALL ? "every" : "of-topic"} href={linkTo(view)} aria-current={current ? "page" : undefined}>
         <bdi>{label}</bdi>
+        {/* Who listens cannot see the sign before topics. */}
+        {view !== ALL && label === ALL_TOPICS && <span class="vh">, a topic of this name</span>}
         {count > 0 && (
           <span class="badge">
             {count > 99 ? "99+" : count}
@@ -31,16 +58,5 @@ export function Topics({ topics, unread, view }: TopicsProps): JSX.Element {
         )}
       </a>
     </li>
-  );
-  return (
-    <nav class="topics" aria-label="Topics" ref={nav}>
-      <p class="brand" aria-hidden="true">
-        Chatapp
-      </p>
-      <ul>
-        {entry(ALL, "All topics", total)}
-        {topics.map((topic) => entry(topic, topic, unread.get(topic) ?? 0))}
-      </ul>
-    </nav>
   );
 }

@@ -1,5 +1,7 @@
 /** Times, initials and hues, as people read them. */
 
+import { firstGrapheme } from "./words.ts";
+
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
@@ -26,11 +28,29 @@ export function sameDay(a: Date, b: Date): boolean {
   return a.getFullYear() === b.getFullYear() && a.getMonth() === b.getMonth() && a.getDate() === b.getDate();
 }
 
+/** How long until the next day begins here; days of 23 and 25 hours included. Ms. */
+export function msToMidnight(now: Date): number {
+  return new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1).getTime() - now.getTime();
+}
+
+const knownInitials = new Map<string, string>();
+
 /** One or two characters that stand for a name. */
 export function initials(name: string): string {
+  let letters = knownInitials.get(name);
+  if (letters === undefined) {
+    letters = initialsOf(name);
+    // Names of those who speak; should there be very many, they are cut out again.
+    if (knownInitials.size > 2_000) knownInitials.clear();
+    knownInitials.set(name, letters);
+  }
+  return letters;
+}
+
+function initialsOf(name: string): string {
   const words = name.split(/\s+/u).filter((word) => /[\p{L}\p{N}]/u.test(word));
   const picked = words.length > 1 ? [words[0], words.at(-1)] : words;
-  const letters = picked.map((word) => word?.match(/[\p{L}\p{N}]/u)?.[0] ?? "").join("");
+  const letters = picked.map((word) => firstGrapheme(word?.slice(word.search(/[\p{L}\p{N}]/u)) ?? "")).join("");
   return letters.toLocaleUpperCase() || "?";
 }
 

@@ -37,6 +37,34 @@ describe("parseMarkup", () => {
     ]);
   });
 
+  const shownLinks = (text: string): string[] =>
+    parseMarkup(text).flatMap((node) => (typeof node !== "string" && node.kind === "link" ? [node.text] : []));
+
+  test.each([..."。，、！？；：）」】》”’»…،؟۔.,;:!?)]}'*_", "\u200b", "\u2060", "\ufeff", "\u00a0", "\u2800", "\u200e", "\u3164", "。」", "》。", "…»"])(
+    "a link ends before %j",
+    (end) => {
+      for (const link of ["https://example.org/a", "http://example.org", "mailto:ada@example.org", "https://example.org/路径"]) {
+        expect(shownLinks(`看 ${link}${end}`)).toEqual([link]);
+        expect(shownLinks(`看 ${link}${end} 然后`)).toEqual([link]);
+      }
+    },
+  );
+
+  test.each([
+    ["https://zh.wikipedia.org/wiki/日本語", "https://zh.wikipedia.org/wiki/日本語"],
+    ["见https://example.org/路径。下一句", "https://example.org/路径"],
+    ["（见https://example.org/a）以及", "https://example.org/a"],
+    ["https://ja.wikipedia.org/wiki/東京（曖昧さ回避）です", "https://ja.wikipedia.org/wiki/東京（曖昧さ回避）です"],
+    ["https://en.wikipedia.org/wiki/Rock_’n’_Roll", "https://en.wikipedia.org/wiki/Rock_’n’_Roll"],
+    ["http://[::1]", "http://[::1]"],
+    ["[http://[::1]]", "http://[::1]"],
+    ["http://[2001:db8::1]:80/x", "http://[2001:db8::1]:80/x"],
+    ["_https://example.org/a_b_", "https://example.org/a_b"],
+    ["(https://example.org/a_(b)).", "https://example.org/a_(b)"],
+  ])("%s is a link where one expects it", (text, link) => {
+    expect(shownLinks(text)).toEqual([link]);
+  });
+
   test.each([
     "javascript:alert(1)",
     "jAvAsCrIpT://example.org/%0aalert(1)",

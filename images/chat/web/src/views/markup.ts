@@ -4,6 +4,8 @@
  * markup stays as typed.
  */
 
+import { LINK_START, linkAt } from "./links.ts";
+
 export type Markup =
   | string
   | { readonly kind: "strong" | "em"; readonly children: readonly Markup[] }
@@ -12,22 +14,17 @@ export type Markup =
 
 const FENCE = /^```[^\n`]*\n([\s\S]*?)\n?^```[ \t]*(?:\n|$)/gmu;
 
-/**
- * Each alternative stops at its own delimiter or at the line's end, so matching is linear. Links
- * hold no bidirectional controls: those could show another address than the one followed.
- */
+/** Each alternative stops at its own delimiter or at the line's end, so matching is linear. */
 const INLINE = new RegExp(
   [
     "`([^`\\n]+)`",
     "\\*\\*([^*\\n]+)\\*\\*",
     "(?<![\\w*])\\*([^*\\s][^*\\n]*)\\*(?![\\w*])",
     "(?<![\\w_])_([^_\\s][^_\\n]*)_(?![\\w_])",
-    "(?<!\\w)((?:https?://(?!/)|mailto:)[^\\s<>\"`\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]+)",
+    `(${LINK_START})`,
   ].join("|"),
   "giu",
 );
-
-const LINK_PROTOCOLS: ReadonlySet<string> = new Set(["http:", "https:", "mailto:"]);
 
 export function parseMarkup(text: string): readonly Markup[] {
   const nodes: Markup[] = [];
@@ -44,50 +41,37 @@ export function parseMarkup(text: string): readonly Markup[] {
 function parseInline(text: string): readonly Markup[] {
   const nodes: Markup[] = [];
   let from = 0;
-  for (const match of text.matchAll(INLINE)) {
-    const [whole, code, strong, star, underscore, link] = match;
-    const node = code !== undefined ? ({ kind: "code", text: code } as const)
-      : strong !== undefined ? ({ kind: "strong", children: parseInline(strong) } as const)
-      : star !== undefined ? ({ kind: "em", children: parseInline(star) } as const)
-      : underscore !== undefined ? ({ kind: "em", children: parseInline(underscore) } as const)
-      : parseLink(link ?? "");
+  INLINE.lastIndex = 0;
+  for (let match = INLINE.exec(text); match; match = INLINE.exec(text)) {
+    const { index } = match;
+    let end = INLINE.lastIndex;
+    const node = nodeOf(match, text);
     if (!node) continue;
-    const end = match.index + (node.kind === "link" ? node.text.length : whole.length);
-    if (match.index > from) nodes.push(text.slice(from, match.index));
+    if (typeof node !== "string" && node.kind === "link") end = index + node.text.length;
+    if (index > from) nodes.push(text.slice(from, index));
     nodes.push(node);
     from = end;
+    // Parsing within a node moved it.
+    INLINE.lastIndex = end;
   }
   if (from < text.length) nodes.push(text.slice(from));
   return nodes;
 }
 
-function parseLink(raw: string): Extract<Markup, { kind: "link" }> | undefined {
-  const text = withoutTrailingPunctuation(raw);
-  try {
-    const url = new URL(text);
-    // The pattern finds no others; whoever widens it meets this.
-    if (!LINK_PROTOCOLS.has(url.protocol)) return undefined;
-    if (url.protocol === "mailto:" ? !url.pathname.includes("@") : url.hostname === "") return undefined;
-    return { kind: "link", text, href: url.href };
-  } catch {
-    return undefined;
-  }
+function nodeOf(match: RegExpExecArray, text: string): Markup | undefined {
+  const [, code, strong, star, underscore] = match;
+  if (code !== undefined) return { kind: "code", text: code };
+  if (strong !== undefined) return { kind: "strong", children: within(strong) };
+  if (star !== undefined) return { kind: "em", children: within(star) };
+  if (underscore !== undefined) return { kind: "em", children: within(underscore) };
+  const link = linkAt(text.slice(match.index));
+  return link && { kind: "link", ...link };
 }
 
-/** "See https://example.org/a_(b)." ends its link before the full stop and keeps its bracket. */
-function withoutTrailingPunctuation(link: string): string {
-  let end = link.length;
-  while (end > 0) {
-    const last = link[end - 1] as string;
-    if (".,;:!?'*_]}".includes(last)) end--;
-    else if (last === ")" && count(link, ")", end) > count(link, "(", end)) end--;
-    else break;
-  }
-  return link.slice(0, end);
-}
-
-function count(text: string, char: string, end: number): number {
-  let n = 0;
-  for (let i = 0; i < end; i++) if (text[i] === char) n++;
-  return n;
+/** Markup inside markup; the place in the text around it is kept. */
+function within(text: string): readonly Markup[] {
+  const { lastIndex } = INLINE;
+  const nodes = parseInline(text);
+  INLINE.lastIndex = lastIndex;
+  return nodes;
 }

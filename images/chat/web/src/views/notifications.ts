@@ -3,6 +3,10 @@
 import { computed, signal } from "@preact/signals";
 import type { Message } from "../protocol/message.ts";
 import type { Saved } from "../saved.ts";
+import { clip, isolate } from "./words.ts";
+
+/** Characters of a message in a notification. */
+const MAX_BODY = 200;
 
 const wanted = signal(false);
 const permission = signal<NotificationPermission>("default");
@@ -37,8 +41,8 @@ export function notify(messages: readonly Message[]): void {
   const rest = messages.length > 1 ? ` (and ${messages.length - 1} more)` : "";
   try {
     // The tag makes the tabs of one browser replace each other's notification instead of adding.
-    const shown = new Notification(`${last.name} in ${last.topic}${rest}`, {
-      body: last.content.slice(0, 200),
+    const shown = new Notification(`${isolate(last.name)} in ${isolate(last.topic)}${rest}`, {
+      body: clip(last.content, MAX_BODY),
       tag: "chat",
       icon: "icon-192.png",
     });

@@ -29,6 +29,8 @@ export function measureAnchor(scroller: HTMLElement, rows: HTMLCollection): Anch
     if ((rows[middle] as HTMLElement).getBoundingClientRect().bottom <= top) low = middle + 1;
     else high = middle;
   }
+  // Headings of days, and what is not sent yet, have no id.
+  while (low < rows.length && !(rows[low] as HTMLElement).dataset["id"]) low++;
   const row = rows[low] as HTMLElement | undefined;
   const id = row?.dataset["id"];
   return row && id ? { id, offset: row.getBoundingClientRect().bottom - top } : undefined;

@@ -34,6 +34,8 @@ export interface Stretch {
   /** How many messages came since it was no longer followed. */
   readonly fresh: number;
   toNewest(): void;
+  /** Shows the beginning of the list. More that comes before it later stays out of sight. */
+  toOldest(): void;
   /** Brings one message on the screen, this share of its height from the top. */
   bring(id: string, share: number): void;
   onScroll(): void;
@@ -53,6 +55,8 @@ export function useStretch({ list, compare, below, ready, loadOlder }: StretchOp
   const anchor = useRef<Anchor | undefined>(undefined);
   /** Where a row is to stand that may not be in the DOM yet. */
   const pinned = useRef<Anchor | undefined>(undefined);
+  /** Begin at the top with the next render. */
+  const toTop = useRef(false);
   /** The newest message when it stopped being followed. */
   const [left, setLeft] = useState<Message | undefined>(undefined);
 
@@ -87,7 +91,10 @@ export function useStretch({ list, compare, below, ready, loadOlder }: StretchOp
     if (!el || !rows.current) return;
     // Something new while the end was in sight: go along with it from now on.
     if (left && !following.current && atEnd && end !== endBefore.current && fromBottom <= STICK_PX) takeHold();
-    if (pinned.current && restoreAnchor(el, rows.current.children, pinned.current)) {
+    if (toTop.current) {
+      toTop.current = false;
+      el.scrollTop = 0;
+    } else if (pinned.current && restoreAnchor(el, rows.current.children, pinned.current)) {
       pinned.current = undefined;
     } else if (!following.current) {
       if (anchor.current) restoreAnchor(el, rows.current.children, anchor.current);
@@ -133,7 +140,8 @@ export function useStretch({ list, compare, below, ready, loadOlder }: StretchOp
     const observer = new ResizeObserver(() => {
       if (scroller.current && following.current) scroller.current.scrollTop = scroller.current.scrollHeight;
     });
-    if (scroller.current) observer.observe(scroller.current);
+    // The frame, and what is in it: a row can grow by itself.
+    for (const el of [scroller.current, rows.current]) if (el) observer.observe(el);
     return () => observer.disconnect();
   }, []);
 
@@ -149,6 +157,11 @@ export function useStretch({ list, compare, below, ready, loadOlder }: StretchOp
       takeHold();
       // In case nothing renders: it may be a few px only.
       if (scroller.current) scroller.current.scrollTop = scroller.current.scrollHeight;
+    },
+    toOldest() {
+      if (list.length === 0) return;
+      toTop.current = true;
+      letGo(around(list, 0));
     },
     bring(id, share) {
       const index = list.findIndex((message) => message.id === id);

@@ -1,6 +1,8 @@
 /** What the views share with each other and nobody else. */
 
 import { signal } from "@preact/signals";
+import type { Entry } from "../outbox/entry.ts";
+import { sameDay, msToMidnight } from "./format.ts";
 
 /** What is looked for in the loaded history; "" when nothing is. */
 export const query = signal("");
@@ -11,8 +13,33 @@ export const target = signal<string | undefined>(undefined);
 /** Grows by one each time somebody asks for the newest message. */
 export const newestAsked = signal(0);
 
+/** Grows by one each time somebody wants to begin a topic. */
+export const newTopicAsked = signal(0);
+
+/** An entry taken out of the outbox, to be gone on with; the composer takes it. */
+export const returned = signal<Entry | undefined>(undefined);
+
 /** Is the help open? */
 export const helpOpen = signal(false);
+
+/** A moment of the day it is: changes at midnight, and not with each message. */
+export const today = signal(new Date());
+
+/** Keeps `today` right: at midnight, and when somebody looks again after a timer was slowed down. */
+export function watchMidnight(): void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const look = (): void => {
+    const now = new Date();
+    if (!sameDay(now, today.value)) today.value = now;
+    clearTimeout(timer);
+    // Not longer than an hour: the clock or the time zone may be set meanwhile.
+    timer = setTimeout(look, Math.min(msToMidnight(now) + 50, 3_600_000));
+  };
+  look();
+  addEventListener("focus", look);
+  addEventListener("pageshow", look);
+  document.addEventListener("visibilitychange", look);
+}
 
 export function askNewest(): void {
   newestAsked.value++;

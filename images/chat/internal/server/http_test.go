@@ -399,6 +399,10 @@ func TestPageFiles(t *testing.T) {
 	for _, path := range []string{"/.gitkeep", "/assets/", "/assets/app-1a2b3c.js.br", "/assets/app-1a2b3c.js.gz", "/nothing"} {
 		expectProblem(t, get(path), 404, "not_found")
 	}
+	// A file of another version: the next try shall find another pod.
+	if resp := get("/assets/app-of-another-version.js"); !resp.Close || resp.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("a missing asset: close %v, %v", resp.Close, resp.Header)
+	}
 	head := call(t, "HEAD", p.url+"/assets/style-9f8e7d.css", "")
 	if head.StatusCode != 200 || head.ContentLength != 3 {
 		t.Errorf("HEAD: %s, length %d", head.Status, head.ContentLength)

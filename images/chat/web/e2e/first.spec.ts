@@ -108,6 +108,8 @@ test("Home reaches the top once; a second Enter after a good send says nothing",
   await post(cluster.pod(0), numbered(400).map((content) => ({ content })));
   const chat = await visit(network.url);
   await expect(chat.row("line 0400")).toBeInViewport();
+  // What opening asks for comes first.
+  await chat.page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 1_000)));
   const asked = network.sent("history").length;
   await chat.log.press("Home");
   await chat.page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 1_000)));

@@ -25,6 +25,8 @@ export interface Chat {
   readonly connection: ReadonlySignal<ConnectionState>;
   /** Why there is no socket though the server answers: messages are read by HTTP, none are sent. */
   readonly blocked: ReadonlySignal<string | undefined>;
+  /** Was the server's list of topics asked for, once? Until then nobody knows their order. */
+  readonly listed: ReadonlySignal<boolean>;
   /** What the server that is connected can beyond the chat itself. */
   readonly features: ReadonlySignal<ReadonlySet<string>>;
   send(draft: Omit<Draft, "key">): void;
@@ -51,8 +53,12 @@ const MAX_HELD = 3_000;
 const MAX_HELD_READING = 20_000;
 /** How many are left then; with half as many of the topic on the screen, not above MAX_HELD. */
 const KEEP = 2_000;
-/** After so many sockets in a row that were never welcomed, messages are read without one. */
+/**
+ * After so many sockets in a row that were never welcomed, messages are read without one: soon when
+ * there never was one, and not in an outage of a moment, which thousands have at once.
+ */
 const BLOCKED_AFTER = 2;
+const BLOCKED_AFTER_OPEN = 6;
 
 export function openChat(storage: Storage | undefined): Chat {
   const store = createStore();
@@ -60,7 +66,14 @@ export function openChat(storage: Storage | undefined): Chat {
   const connectionState = signal<ConnectionState>({ phase: "connecting" });
   const blocked = signal<string | undefined>(undefined);
   const features = signal<ReadonlySet<string>>(new Set());
-  const askTopics = topicList((topics) => store.enqueue({ type: "topics", topics }));
+  const listed = signal(false);
+  const askTopics = topicList(
+    (topics) => {
+      store.enqueue({ type: "topics", topics });
+      store.flush();
+    },
+    () => (listed.value = true),
+  );
 
   const onFrame = (frame: ServerFrame): void => {
     if (frame.type === "welcome") {
@@ -88,7 +101,9 @@ export function openChat(storage: Storage | undefined): Chat {
       outbox.setConnected(state.phase === "open");
     },
     onLost: (keys, closeCode) => outbox.onLost(keys, closeCode),
-    onFailed: (attempts) => void (attempts === BLOCKED_AFTER && readOnly()),
+    onFailed(attempts) {
+      if (attempts >= (store.state.value.epoch === 0 ? BLOCKED_AFTER : BLOCKED_AFTER_OPEN)) void readOnly();
+    },
   });
 
   const outbox = new Outbox({
@@ -150,6 +165,7 @@ export function openChat(storage: Storage | undefined): Chat {
     state: store.state,
     connection: connectionState,
     blocked,
+    listed,
     features,
     send: (draft) => void outbox.add(draft),
     retry(key) {

@@ -98,6 +98,13 @@ test("an empty page that promises more is waited for, not repeated at once", () 
   expect(sent).toHaveLength(2);
 });
 
+test("who asks while its own answer is on the way is not answered twice", () => {
+  history.ask("a");
+  history.ask("a");
+  answer();
+  expect(sent).toHaveLength(1);
+});
+
 test("no answer in time counts as a failure", () => {
   history.ask("a");
   advance(ANSWER_DEADLINE_MS);

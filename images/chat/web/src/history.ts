@@ -26,7 +26,7 @@ export const ANSWER_DEADLINE_MS = 15_000;
 
 export class History {
   #refs = 0;
-  #underWay: { readonly ref: string; readonly deadline: unknown } | undefined;
+  #underWay: { readonly ref: string; readonly view: string; readonly deadline: unknown } | undefined;
   #attempt = 0;
   /** Runs while nothing may be asked. */
   #wait: unknown;
@@ -39,6 +39,8 @@ export class History {
   ask(view: string): boolean {
     const next = this.world.next(view);
     if (!next) return false;
+    // A view that needs more than what is coming asks again when that has come.
+    if (view === this.#underWay?.view) return true;
     this.#wanted = view;
     if (this.#underWay || this.#wait !== undefined) return true;
     const ref = `history-${++this.#refs}`;
@@ -47,7 +49,7 @@ export class History {
       this.#failed(0);
     }, ANSWER_DEADLINE_MS);
     // Before sending: an answer may come at once.
-    this.#underWay = { ref, deadline };
+    this.#underWay = { ref, view, deadline };
     this.#wanted = undefined;
     if (this.world.send({ ref, ...next }, view)) return true;
     this.reset();
@@ -72,6 +74,7 @@ export class History {
   }
 
   #failed(retryAfter: number): void {
+    this.#wanted ??= this.#underWay?.view;
     this.#done();
     const wait = retryAfter + backoff(this.#attempt++, () => this.world.random());
     this.#wait = this.world.setTimeout(() => {

@@ -20,7 +20,7 @@ import { restoreTheme } from "./views/theme.ts";
 import { watchMidnight } from "./views/ui.ts";
 
 /** Without its style sheet (a rollout: another pod has it) the page is not worth showing; boot.js asks again. */
-const styled = [...document.querySelectorAll<HTMLLinkElement>("link[rel=stylesheet]")].every((link) => link.sheet);
+const styled = getComputedStyle(document.documentElement).getPropertyValue("--surface") !== "";
 
 /** The icon is the last thing to ask for. Ms. */
 const ICON_MS = 2_000;

@@ -7,8 +7,11 @@ const DELAY_MS = 100;
 /** After this many failures in a row the next `welcome` asks again. */
 const MAX_TRIES = 5;
 
-/** @returns what to call when the list may have changed. */
-export function topicList(show: (topics: ReadonlyMap<string, string>) => void): () => void {
+/**
+ * @param onAnswer called after each answer, whatever it was
+ * @returns what to call when the list may have changed
+ */
+export function topicList(show: (topics: ReadonlyMap<string, string>) => void, onAnswer: () => void): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let asking = false;
   const ask = async (attempt: number): Promise<void> => {
@@ -16,6 +19,7 @@ export function topicList(show: (topics: ReadonlyMap<string, string>) => void): 
     asking = true;
     const retryAfter = await fetchTopics(show).catch(() => 0);
     asking = false;
+    onAnswer();
     if (retryAfter === undefined || attempt + 1 >= MAX_TRIES || timer !== undefined) return;
     timer = setTimeout(() => void ask(attempt + 1), retryAfter + backoff(attempt + 1, Math.random));
   };

@@ -14,6 +14,8 @@ export const BEAT_MS = 1_000;
 /** Not heard for this long, it hangs: another tab takes over. Ms. */
 export const HUNG_MS = 10_000;
 
+const JITTER_MS = 1_500;
+
 /** How tabs tell each other that they are alive. */
 export interface Beats {
   beat(): void;
@@ -43,7 +45,8 @@ export function webLock(locks: Pick<LockManager, "request">, beats: Beats): Lock
     let timer: ReturnType<typeof setTimeout> | undefined;
     const wait = (): void => {
       clearTimeout(timer);
-      timer = setTimeout(() => impatience.abort(), HUNG_MS);
+      // Not all at once: who takes it first is heard by the others.
+      timer = setTimeout(() => impatience.abort(), HUNG_MS + Math.random() * JITTER_MS);
     };
     const stopListening = beats.listen(wait);
     const stopWaiting = (): void => {

@@ -79,7 +79,7 @@ export function App({ chat, saved, drafts, identity, reading, route }: AppProps)
   return (
     <div class="app">
       <Header chat={chat} view={view} saved={saved} />
-      <Topics topics={topics} unread={unread} view={view} />
+      <Topics topics={chat.listed.value ? topics : []} unread={unread} view={view} />
       <main>
         <ConnectionStrip chat={chat} />
         {view === NOWHERE ? <NoSuchTopic /> : <Messages chat={chat} reading={reading} view={view} />}

@@ -62,7 +62,7 @@ export function Composer({ chat, drafts, identity, view }: ComposerProps): JSX.E
   };
   const write = (text: string): void => {
     const kept = box.current?.set(text) ?? "";
-    heed(kept, kept !== text);
+    heed(kept, kept.length < text.length);
   };
   const settle = (field: DraftField): void => setProblem((before) => (before?.field === field ? undefined : before));
 
@@ -188,9 +188,8 @@ export function Composer({ chat, drafts, identity, view }: ComposerProps): JSX.E
               setProblem((before) => (before?.field === "name" || before?.field === "email" ? undefined : before));
             }}
             onLeave={() => {
-              // Stays open in this tab until it is done or a message goes out.
-              setChanging(true);
-              share();
+              // Given for the first time: shared at once, and open here until it is done or a message goes out.
+              if (!complete && share()) setChanging(true);
             }}
             onDone={done}
             onEnter={(event) => {

@@ -27,7 +27,7 @@ export function ConnectionStrip({ chat }: { chat: Chat }): JSX.Element {
   }, [open]);
 
   const stopped = connection.phase === "stopped";
-  const troubled = !open && (late || stopped || blocked !== undefined);
+  const troubled = !open && (late || stopped);
   const renewed = open && outdated.value;
   return (
     <div class={troubled || renewed ? "strip troubled" : "strip"}>

@@ -63,11 +63,9 @@ export function WhoSheet(props: WhoSheetProps): JSX.Element {
       <p class="why" id="why">
         Shown with each of your messages, to everybody. No account is made.
       </p>
-      {changing && (
-        <button type="button" class="done" onClick={onDone}>
-          Done
-        </button>
-      )}
+      <button type="button" class="done" onClick={onDone}>
+        Done
+      </button>
     </div>
   );
 }

@@ -4,13 +4,16 @@
  */
 
 import type { RefObject } from "preact";
-import { useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } from "preact/hooks";
 import type { Message } from "../protocol/message.ts";
 import { distanceToBottom, findRow, measureAnchor, restoreAnchor, STICK_PX, type Anchor } from "./scroll.ts";
 import { around, bounds, CUT_ROWS, cutTail, follow, hold, stepDown, stepUp, TAIL, TAIL_ROWS, upperBound, type Window } from "./window.ts";
 
 /** Nearer than this to an end of the stretch, more is brought. CSS px. */
 const REACH_PX = 800;
+
+/** So many rows at the end are watched for growing. */
+const GROWING = 8;
 
 export interface StretchOptions {
   readonly list: readonly Message[];
@@ -116,6 +119,10 @@ export function useStretch({ list, compare, below, ready, loadOlder }: StretchOp
     if (!following.current && !atEnd && distanceToBottom(el) < REACH_PX) setWindow(stepDown(list, stretch));
   };
   useEffect(reach);
+  const reachNow = useRef(reach);
+  reachNow.current = reach;
+  const reaching = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => () => clearTimeout(reaching.current), []);
 
   // Following, rows are only added; once there are many, the oldest are cut in a frame of their own,
   // in which nothing else moves, and the next frame goes on.
@@ -136,14 +143,24 @@ export function useStretch({ list, compare, below, ready, loadOlder }: StretchOp
     return () => cancelAnimationFrame(frame);
   });
 
+  const resized = useMemo(
+    () =>
+      new ResizeObserver(() => {
+        if (scroller.current && following.current) scroller.current.scrollTop = scroller.current.scrollHeight;
+      }),
+    [],
+  );
   useEffect(() => {
-    const observer = new ResizeObserver(() => {
-      if (scroller.current && following.current) scroller.current.scrollTop = scroller.current.scrollHeight;
-    });
-    // The frame, and what is in it: a row can grow by itself.
-    for (const el of [scroller.current, rows.current]) if (el) observer.observe(el);
-    return () => observer.disconnect();
+    if (scroller.current) resized.observe(scroller.current);
+    return () => resized.disconnect();
   }, []);
+  // The last rows can grow by themselves: one that waits says so after a while.
+  const last = rows.current?.lastElementChild;
+  useEffect(() => {
+    const grown = [...(rows.current?.children ?? [])].slice(-GROWING);
+    for (const row of grown) resized.observe(row);
+    return () => grown.forEach((row) => resized.unobserve(row));
+  }, [end, last]);
 
   return {
     scroller,
@@ -176,7 +193,9 @@ export function useStretch({ list, compare, below, ready, loadOlder }: StretchOp
       // One lets go late and takes hold at the very end: nothing jumps because one comes near.
       if (distance <= 1 && !following.current) takeHold();
       else if (distance > STICK_PX && following.current) letGo(hold(list, stretch));
-      reach();
+      // In a frame of its own: browsers take a correction beside a person's scrolling for a shift.
+      clearTimeout(reaching.current);
+      reaching.current = setTimeout(() => reachNow.current(), 0);
     },
   };
 }

@@ -123,7 +123,7 @@ test("Home reaches the top once; a second Enter after a good send says nothing",
   await chat.message.press("Enter");
   await chat.message.press("Enter");
   await expect(chat.row("good")).toHaveCount(1);
-  await expect(chat.page.getByRole("alert")).toHaveText("");
+  await expect(chat.page.locator("#problem")).toHaveText("");
   // But who writes nothing at all is told.
   await chat.message.fill(" ");
   await chat.message.press("Enter");

@@ -210,9 +210,15 @@ function Start(props: {
 }): JSX.Element {
   const { welcomed, more, count, refusal, onAskAgain } = props;
   if (!welcomed) return <></>;
-  if (!more) return <>{count === 0 ? "No messages yet. Say hello." : "This is where it begins."}</>;
-  if (!refusal) return <>Loading older messages…</>;
-  if (!refusal.forGood) return <>Older messages cannot be had just now. Trying again…</>;
+  const text = more
+    ? refusal
+      ? "Older messages cannot be had just now. Trying again…"
+      : "Loading older messages…"
+    : count === 0
+      ? "No messages yet. Say hello."
+      : "This is where it begins.";
+  // Another text is another node: it did not move there, it was not there.
+  if (!more || !refusal?.forGood) return <span key={text}>{text}</span>;
   return (
     <>
       {refusal.code === "not_found" ? "There is no such topic." : `Older messages were refused: ${refusal.message}.`}{" "}

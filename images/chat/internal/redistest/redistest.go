@@ -179,6 +179,9 @@ func (s *Server) Info(field string) string {
 // URL is the store's URL for this server.
 func (s *Server) URL() string { return "redis://" + s.Addr + "/0" }
 
+// Dir is where the server keeps its data.
+func (s *Server) Dir() string { return s.dir }
+
 // Kill ends the process without warning (kill -9) and waits for its end.
 func (s *Server) Kill() {
 	_ = s.cmd.Process.Kill() // it may have ended by itself

@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -52,6 +53,7 @@ type podOptions struct {
 	page    fs.FS
 	admin   bool          // there is an admin address, which has the metrics
 	timeout time.Duration // of an append
+	log     io.Writer     // nil: nowhere
 }
 
 func podDefaults(o podOptions) podOptions {
@@ -109,6 +111,9 @@ func assemble(t testing.TB, store store, o podOptions) parts {
 	o = podDefaults(o)
 	o.edge.PublicMetrics = !o.admin
 	logger := slog.New(slog.DiscardHandler)
+	if o.log != nil {
+		logger = slog.New(slog.NewTextHandler(o.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
 	registry := prometheus.NewRegistry()
 	metrics := live.NewMetrics(registry)
 	view := people.NewView(directoryOf(store), logger)
@@ -121,7 +126,7 @@ func assemble(t testing.TB, store store, o podOptions) parts {
 		GuestsRead: o.edge.Guests == "read" || o.edge.Guests == server.GuestsNone,
 	})
 	service.Start()
-	features := []string{"people", "rooms"}
+	features := []string{"people", "rooms", "conversation"}
 	o.live.People, o.live.Features, o.live.GuestsNone = view, features, o.edge.Guests == server.GuestsNone
 	o.edge.People = server.People{View: view, Features: features, Service: people.NewService(directoryOf(store), view, people.NewHasher(testCost, 1<<20), people.Options{
 		RegistrationClosed: o.edge.Registration == "closed", Removed: service.Left,

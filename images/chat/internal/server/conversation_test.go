@@ -63,7 +63,7 @@ func (p *pod) vote(t testing.TB, id chat.ID, voter string, vote int) {
 	t.Helper()
 	_, err := p.service.Vote(t.Context(), chat.Guest, chat.VoteDraft{Message: id, Vote: vote, Name: "V", Email: voter})
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
 	}
 }
 
@@ -275,19 +275,16 @@ func TestManyVotesFewUpdates(t *testing.T) {
 		m := pods[0].post(t, chat.Guest, chat.Draft{Key: "k", Topic: "tea", Content: "hello"})
 		reader, _ := dial(t, pods[1], `{"type":"hello"}`)
 		start := time.Now()
-		var waiting sync.WaitGroup
-		for i := range votes {
-			waiting.Add(1)
-			pods[i%2].service.VoteFunc(chat.Guest, chat.VoteDraft{
-				Message: m.ID, Vote: 1, Name: "V", Email: fmt.Sprintf("v%d@example.org", i),
-			}, func(_ chat.Counted, err error) {
-				if err != nil {
-					t.Error(err)
+		var voting sync.WaitGroup
+		const voters = 64 // at a time, as that many sockets would
+		for v := range voters {
+			voting.Go(func() {
+				for i := v; i < votes; i += voters {
+					pods[i%2].vote(t, m.ID, fmt.Sprintf("v%d@example.org", i), 1)
 				}
-				waiting.Done()
 			})
 		}
-		waiting.Wait()
+		voting.Wait()
 		took := time.Since(start)
 		var last int64
 		frames := 0

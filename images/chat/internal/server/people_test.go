@@ -151,7 +151,7 @@ func TestAccounts(t *testing.T) {
 		other := someone{t, ann.account, second.Token, ann.mail}
 
 		me := ann.does(there, "GET", "/session", "", 200)
-		if diff := answers("text "+me, fmt.Sprintf(`text {"account":{"account":%q,"email":"ann@example.org","name":"ann"},"features":["people","rooms"],"guests":"post","registration":"open"}`, ann.account)); diff != "" {
+		if diff := answers("text "+me, fmt.Sprintf(`text {"account":{"account":%q,"email":"ann@example.org","name":"ann"},"features":["people","rooms","conversation"],"guests":"post","registration":"open"}`, ann.account)); diff != "" {
 			t.Error(diff)
 		}
 		if none := guest.does(there, "GET", "/session", "", 200); !strings.Contains(none, `"account":null`) {
@@ -261,7 +261,7 @@ func TestPostsOfAccounts(t *testing.T) {
 		ann := enrol(t, here, "ann")
 		c := ann.hello(there, "")
 		welcome := c.until(`"type":"welcome"`)
-		if !strings.Contains(welcome, fmt.Sprintf(`"you":{"account":%q,"email":"ann@example.org","name":"ann"}`, ann.account)) || !strings.Contains(welcome, `"features":["people","rooms"]`) {
+		if !strings.Contains(welcome, fmt.Sprintf(`"you":{"account":%q,"email":"ann@example.org","name":"ann"}`, ann.account)) || !strings.Contains(welcome, `"features":["people","rooms","conversation"]`) {
 			t.Errorf("welcome %s", welcome)
 		}
 		c.until(`"type":"rooms","rooms":[]`)

@@ -17,6 +17,11 @@ type Presence interface {
 	//  P2. A server where nobody is, and that is not open, is forgotten at once.
 	//  P3. A server counts among Servers only while it says that it is open;
 	//      its people count in any case.
+	//  P4. Users counts each account once, on however many servers it is, while
+	//      one of them counts.
+	//  P5. Stale says that what a server told of its accounts before is not
+	//      what Delta.From says: it has to tell all of them. Until then they
+	//      count as they did.
 	Tell(ctx context.Context, server string, here Here) (Crowd, error)
 }
 
@@ -30,11 +35,24 @@ const (
 // Here is what one server says of itself.
 type Here struct {
 	People int  // connected to it
+	Guests int  // of them, those without account
 	Open   bool // it takes more people
+
+	Accounts *Delta // what has changed in who is signed in there; nil: nothing
+}
+
+// Delta is what has changed in the accounts that are signed in at a server
+// since it told From. So telling costs what has changed, not who is there.
+type Delta struct {
+	From, To   uint64   // names of two moments; From 0: Came is everybody
+	Came, Went []string // accounts
 }
 
 // Crowd is all servers together.
 type Crowd struct {
 	People  int // connected to any server
+	Guests  int // of them, those without account
+	Users   int // different accounts connected to any server
 	Servers int // that take more people
+	Stale   bool
 }

@@ -113,16 +113,16 @@ func TestPresenceWithoutTheOthers(t *testing.T) {
 		running.Go(func() { p.Run(ctx) })
 		var one guest
 		place := members.Enter(&one)
-		members.Greet(place)
+		members.Greet(place, "")
 		p.Inform(place)
 		time.Sleep(2 * time.Second)
 		for range 2 {
-			members.Greet(members.Enter(&guest{}))
+			members.Greet(members.Enter(&guest{}), "")
 		}
 		time.Sleep(10 * time.Second)
 		cancel()
 		running.Wait()
-		if n := len(one.told); n == 0 || one.told[n-1] != `{"type":"presence","online":3}` {
+		if n := len(one.told); n == 0 || one.told[n-1] != `{"type":"presence","online":3,"guests":3,"users":0}` {
 			t.Errorf("told %q; want 3 online in the end", one.told)
 		}
 		began := time.Now()
@@ -130,7 +130,7 @@ func TestPresenceWithoutTheOthers(t *testing.T) {
 		if took := time.Since(began); took > presenceWait {
 			t.Errorf("leaving took %v; want at most %v", took, presenceWait)
 		}
-		if p.Online() != 3 || others.calls < 2 {
+		if p.Online().People != 3 || others.calls < 2 {
 			t.Errorf("%d online, %d calls", p.Online(), others.calls)
 		}
 	})

@@ -4,9 +4,12 @@
 package crowd
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
+	"chatapp/chat/internal/chat"
 	"chatapp/chat/internal/wire"
 )
 
@@ -30,8 +33,13 @@ type Members struct {
 
 	mu      sync.Mutex
 	places  map[*Place]struct{}
-	people  int  // those who said hello
-	leaving bool // this server takes no more people
+	people  int                 // those who said hello
+	users   map[string]int      // of them, those signed in: connections of each account
+	guests  int                 // of them, the others
+	news    map[string]struct{} // accounts that came or went since they were told of
+	moment  uint64              // of the last telling
+	told    uint64              // the moment that the others have; 0: they have to be told all
+	leaving bool                // this server takes no more people
 }
 
 // Place is what the crowd knows of one member.
@@ -40,9 +48,10 @@ type Place struct {
 
 	// Members.mu guards these.
 	greeted  bool      // counts among the people
+	account  string    // of whoever is signed in
 	informed bool      // gets presence frames
 	moving   bool      // was asked to connect elsewhere
-	told     int       // the number in its last presence frame
+	told     Online    // the numbers in its last presence frame
 	toldAt   time.Time // when that was sent
 }
 
@@ -51,7 +60,7 @@ const presenceGap = time.Second
 
 // NewMembers makes an empty crowd.
 func NewMembers() *Members {
-	return &Members{changed: make(chan struct{}, 1), places: map[*Place]struct{}{}}
+	return &Members{changed: make(chan struct{}, 1), places: map[*Place]struct{}{}, users: map[string]int{}, news: map[string]struct{}{}}
 }
 
 // Enter takes in a connection. It does not count as a person yet.
@@ -63,13 +72,67 @@ func (m *Members) Enter(member Member) *Place {
 	return p
 }
 
-// Greet counts a member, once, among the people.
-func (m *Members) Greet(p *Place) {
+// Greet counts a member, once, among the people: account is its account, "" for
+// a guest.
+func (m *Members) Greet(p *Place, account string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	p.greeted = true
-	m.people++
+	p.greeted, p.account = true, account
+	m.count(account, 1)
+}
+
+// count counts one person more or less.
+func (m *Members) count(account string, n int) {
+	m.people += n
+	if account == "" {
+		m.guests += n
+	} else {
+		m.users[account] += n
+		if m.users[account] == 0 {
+			delete(m.users, account)
+		}
+		m.news[account] = struct{}{}
+	}
 	m.change()
+}
+
+// report gives what the others are to be told; reported says how that went.
+func (m *Members) report() chat.Here {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	here := chat.Here{People: m.people, Guests: m.guests, Open: !m.leaving}
+	if m.told != 0 && len(m.news) == 0 {
+		here.Accounts = &chat.Delta{From: m.told, To: m.told} // asks whether it still holds
+		return here
+	}
+	m.moment++
+	d := &chat.Delta{From: m.told, To: m.moment}
+	if m.told == 0 {
+		d.Came = slices.Collect(maps.Keys(m.users))
+	} else {
+		for account := range m.news {
+			if m.users[account] > 0 {
+				d.Came = append(d.Came, account)
+			} else {
+				d.Went = append(d.Went, account)
+			}
+		}
+	}
+	clear(m.news)
+	here.Accounts = d
+	return here
+}
+
+func (m *Members) reported(here chat.Here, err error, stale bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch m.told = 0; {
+	case err != nil: // what became of it is not known: next time, all
+	case stale:
+		m.change() // at once
+	default:
+		m.told = here.Accounts.To
+	}
 }
 
 // Leave forgets a member.
@@ -78,8 +141,7 @@ func (m *Members) Leave(p *Place) {
 	defer m.mu.Unlock()
 	delete(m.places, p)
 	if p.greeted {
-		m.people--
-		m.change()
+		m.count(p.account, -1)
 	}
 }
 
@@ -114,18 +176,26 @@ func (m *Members) change() {
 	}
 }
 
+// here is how many people, guests and different accounts are connected to this
+// server.
+func (m *Members) here() Online {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return Online{m.people, m.guests, len(m.users)}
+}
+
 // inform makes a member one that gets presence frames, and notes that it is
-// told a number now.
-func (m *Members) inform(p *Place, online int) {
+// told the numbers now.
+func (m *Members) inform(p *Place, online Online) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	p.informed, p.told, p.toldAt = true, online, time.Now()
 }
 
-// untold gives the members that get presence frames and were last told another
-// number, and notes that they are told now. Those told less than presenceGap
+// untold gives the members that get presence frames and were last told other
+// numbers, and notes that they are told now. Those told less than presenceGap
 // ago are left for later.
-func (m *Members) untold(online int) (due []Member, later bool) {
+func (m *Members) untold(online Online) (due []Member, later bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()

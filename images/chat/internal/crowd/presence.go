@@ -22,8 +22,12 @@ type Presence struct {
 
 	mu    sync.Mutex
 	crowd chat.Crowd // over all servers, when last asked
-	here  int        // of those people, what this server had said
+	here  Online     // of those people, what this server had said
 }
+
+// Online is how many are connected: people, guests among them, and different
+// accounts.
+type Online struct{ People, Guests, Users int }
 
 // presenceWait bounds one question to the others.
 const presenceWait = time.Second
@@ -47,7 +51,7 @@ func (p *Presence) Run(ctx context.Context) {
 		}
 		p.ask(ctx)
 		online := p.Online()
-		p.metrics.online.Set(float64(online))
+		p.metrics.online.Set(float64(online.People))
 		due, later := p.members.untold(online)
 		f := Frame(online, "")
 		for _, m := range due {
@@ -67,15 +71,16 @@ func (p *Presence) Run(ctx context.Context) {
 func (p *Presence) ask(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, presenceWait)
 	defer cancel()
-	here := chat.Here{People: p.members.People(), Open: !p.members.Leaving()}
+	here, users := p.members.report(), p.members.here().Users
 	crowd, err := p.others.Tell(ctx, p.server, here)
+	p.members.reported(here, err, crowd.Stale)
 	if err != nil {
 		p.metrics.errors.Inc()
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.crowd, p.here = crowd, here.People
+	p.crowd, p.here = crowd, Online{here.People, here.Guests, users}
 }
 
 // Leave makes the others forget this server at once. It takes at most
@@ -93,15 +98,21 @@ func (p *Presence) Leave(ctx context.Context) {
 func (p *Presence) asked() (here int, crowd chat.Crowd) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.here, p.crowd
+	return p.here.People, p.crowd
 }
 
-// Online is the people over all servers: those that the others had when last
-// asked, and those that are here now.
-func (p *Presence) Online() int {
-	now := p.members.People()
-	here, crowd := p.asked()
-	return max(now, crowd.People-here+now)
+// Online is who is connected over all servers: those that the others had when
+// last asked, and those that are here now. An account may be here and there, so
+// Users follows at the next question.
+func (p *Presence) Online() Online {
+	now := p.members.here()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Online{
+		People: max(now.People, p.crowd.People-p.here.People+now.People),
+		Guests: max(now.Guests, p.crowd.Guests-p.here.Guests+now.Guests),
+		Users:  max(now.Users, p.crowd.Users),
+	}
 }
 
 // Inform tells a member the number online, now and whenever it is another.
@@ -112,6 +123,6 @@ func (p *Presence) Inform(place *Place) {
 }
 
 // Frame makes a presence frame; cursor may be empty.
-func Frame(online int, cursor string) *wire.Frame {
-	return &wire.Frame{Text: wire.AppendPresence(nil, online, cursor)}
+func Frame(online Online, cursor string) *wire.Frame {
+	return &wire.Frame{Text: wire.AppendPresence(nil, online.People, online.Guests, online.Users, cursor)}
 }

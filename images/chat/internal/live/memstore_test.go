@@ -211,6 +211,7 @@ func (s *memStore) Tell(ctx context.Context, server string, here chat.Here) (cha
 			continue
 		}
 		crowd.People += p.here.People
+		crowd.Guests += p.here.Guests
 		if p.here.Open {
 			crowd.Servers++
 		}

@@ -44,7 +44,7 @@ func (s *session) hello(ctx context.Context, h wire.Hello) error {
 		return nil
 	}
 	s.greeted = true
-	s.members.Greet(s.place)
+	s.members.Greet(s.place, s.who().Account)
 	s.alive()
 	return s.subscribe(ctx, h.Topics, matcher, h.Cursor, h.Limit)
 }

@@ -11,6 +11,9 @@ import (
 //	chat:partitions       string  how many partitions the log has
 //	chat:{presence}       hash    server → "people ms-when-said"
 //	chat:{presence}:open  hash    server that takes more people → ms-when-said
+//	chat:{presence}:about hash    server → "guests moment": chat.Delta.To
+//	chat:{presence}:users hash    account → at how many servers it is
+//	chat:{presence}:users:SERVER set the accounts at a server
 //
 // and for each partition N, with a hash tag so that one script finds all of
 // them in one slot of a Cluster:
@@ -64,13 +67,14 @@ type partKeys struct {
 	replying, vote, forget []string
 }
 
-type globalKeys struct{ partitions, presence, open string }
+type globalKeys struct{ partitions, presence, open, about, users string }
 
 func newGlobalKeys(prefix string) (globalKeys, error) {
 	if strings.ContainsAny(prefix, "{}") {
 		return globalKeys{}, errors.New("key prefix: braces are not allowed, they decide a Cluster's slots")
 	}
-	return globalKeys{partitions: prefix + ":partitions", presence: prefix + ":{presence}", open: prefix + ":{presence}:open"}, nil
+	return globalKeys{partitions: prefix + ":partitions", presence: prefix + ":{presence}", open: prefix + ":{presence}:open",
+		about: prefix + ":{presence}:about", users: prefix + ":{presence}:users"}, nil
 }
 
 // rooms is what the topics of rooms are kept in.

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 
@@ -17,17 +18,26 @@ func (s *Store) Tell(ctx context.Context, server string, here chat.Here) (chat.C
 	if here.Open {
 		open = 1
 	}
+	args := []any{server, max(here.People, 0), open, chat.PresenceMemory.Milliseconds(), here.Guests, 0, 0, 0}
+	if d := here.Accounts; d != nil {
+		args[5], args[6], args[7] = d.From, d.To, len(d.Came)
+		for _, account := range slices.Concat(d.Came, d.Went) {
+			args = append(args, account)
+		}
+	}
+	keys := []string{s.keys.presence, s.keys.open, s.keys.about, s.keys.users}
 	var crowd chat.Crowd
 	err := s.try(ctx, s.cmd, &s.away, s.keys.presence, func(ctx context.Context, c *redis.Client) error {
-		sums, err := presenceScript.Run(ctx, c, []string{s.keys.presence, s.keys.open},
-			server, max(here.People, 0), open, chat.PresenceMemory.Milliseconds()).Int64Slice()
+		sums, err := presenceScript.Run(ctx, c, keys, args...).Int64Slice()
 		if err != nil {
 			return err
 		}
-		if len(sums) != 2 {
+		if len(sums) != 5 {
 			return errAnswer("the answer of presence.lua")
 		}
-		crowd = chat.Crowd{People: int(sums[0]), Servers: int(sums[1])}
+		crowd = chat.Crowd{
+			People: int(sums[0]), Servers: int(sums[1]), Guests: int(sums[2]), Users: int(sums[3]), Stale: sums[4] == 1,
+		}
 		return nil
 	})
 	if err != nil {

@@ -537,3 +537,24 @@ func TestSavedFilters(t *testing.T) {
 		}
 	})
 }
+
+// One account with three tabs on two pods is one user.
+func TestPresenceCountsUsers(t *testing.T) {
+	onStages(t, server.Config{}, func(t *testing.T, pods []*pod) {
+		ann, bob, guest := enrol(t, pods[0], "ann"), enrol(t, pods[0], "bob"), someone{t: t}
+		var tabs []*rawConn
+		for _, p := range []*pod{pods[0], pods[1], pods[1]} {
+			tabs = append(tabs, ann.hello(p, ""))
+		}
+		one := bob.hello(pods[0], "")
+		watch := guest.hello(pods[1], "")
+		watch.until(`"online":5,"guests":1,"users":2`)
+		tabs[0].Close()
+		watch.until(`"online":4,"guests":1,"users":2`)
+		one.Close()
+		watch.until(`"online":3,"guests":1,"users":1`)
+		tabs[1].Close()
+		tabs[2].Close()
+		watch.until(`"online":1,"guests":1,"users":0`)
+	})
+}

@@ -76,3 +76,59 @@ func testP3(t *testing.T, f Factory) {
 		}
 	}
 }
+
+// testP4 moves accounts about and lets a server die.
+func testP4(t *testing.T, f Factory) {
+	l := f(t, Options{Partitions: 1})
+	h := open(t, l)
+	for i, c := range []struct {
+		server     string
+		guests     int
+		from, to   uint64
+		came, went []string
+		want       chat.Crowd
+	}{
+		{"a", 1, 0, 1, []string{"ann", "bob"}, nil, chat.Crowd{People: 3, Guests: 1, Users: 2, Servers: 1}},
+		{"b", 2, 0, 1, []string{"ann"}, nil, chat.Crowd{People: 6, Guests: 3, Users: 2, Servers: 2}},
+		{"b", 2, 1, 2, []string{"cid"}, []string{"ann"}, chat.Crowd{People: 6, Guests: 3, Users: 3, Servers: 2}},
+		{"a", 1, 1, 1, nil, nil, chat.Crowd{People: 6, Guests: 3, Users: 3, Servers: 2}},
+		{"a", 1, 1, 2, nil, []string{"ann"}, chat.Crowd{People: 5, Guests: 3, Users: 2, Servers: 2}},
+		{"b", 2, 0, 3, []string{"bob"}, nil, chat.Crowd{People: 5, Guests: 3, Users: 1, Servers: 2}},
+	} {
+		here := map[string]int{"a": 2, "b": 1}
+		if i >= 4 {
+			here["a"] = 1
+		}
+		got := h.tell(c.server, chat.Here{
+			People: here[c.server] + c.guests, Guests: c.guests, Open: true,
+			Accounts: &chat.Delta{From: c.from, To: c.to, Came: c.came, Went: c.went},
+		})
+		if got != c.want {
+			t.Errorf("P4: %d: %+v, want %+v", i, got, c.want)
+		}
+	}
+	pass(l, chat.PresenceMemory)
+	eventually(t, "P4: the accounts of a silent server do not count", func() bool {
+		got := h.tell("c", chat.Here{People: 1, Open: true, Accounts: &chat.Delta{To: 1, Came: []string{"dan"}}})
+		return got == chat.Crowd{People: 1, Users: 1, Servers: 1}
+	})
+}
+
+func testP5(t *testing.T, f Factory) {
+	h := open(t, f(t, Options{Partitions: 1}))
+	tell := func(from, to uint64, came ...string) chat.Crowd {
+		return h.tell("a", chat.Here{People: 2, Open: true, Accounts: &chat.Delta{From: from, To: to, Came: came}})
+	}
+	if got := tell(7, 8, "ann"); !got.Stale || got.Users != 0 {
+		t.Errorf("P5: nothing was told before: %+v", got)
+	}
+	if got := tell(0, 9, "ann"); got.Stale || got.Users != 1 {
+		t.Errorf("P5: all is told: %+v", got)
+	}
+	if got := tell(8, 10, "bob"); !got.Stale || got.Users != 1 {
+		t.Errorf("P5: something was lost: %+v", got)
+	}
+	if got := tell(9, 9); got.Stale || got.Users != 1 {
+		t.Errorf("P5: nothing new: %+v", got)
+	}
+}

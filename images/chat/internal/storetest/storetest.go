@@ -114,6 +114,8 @@ func Run(t *testing.T, f Factory) {
 		{"P1_SilentServersDoNotCount", testP1},
 		{"P2_NobodyIsForgottenAtOnce", testP2},
 		{"P3_OpenServersAreCounted", testP3},
+		{"P4_AccountsCountOnce", testP4},
+		{"P5_StaleSaysToTellAll", testP5},
 		{"V1_TallyOfEachBallotDurably", testV1},
 		{"V2_OneVotePerVoter", testV2},
 		{"V3_GoneMessagesTakeNoVote", testV3},

@@ -310,9 +310,13 @@ func appendBefore(b []byte, before chat.ID) []byte {
 
 // AppendPresence appends a presence frame. The cursor, if any, lets a client
 // whose topics are silent keep one that the log still honours.
-func AppendPresence(b []byte, online int, cursor string) []byte {
+func AppendPresence(b []byte, online, guests, users int, cursor string) []byte {
 	b = append(b, `{"type":"presence","online":`...)
 	b = strconv.AppendInt(b, int64(online), 10)
+	b = append(b, `,"guests":`...)
+	b = strconv.AppendInt(b, int64(guests), 10)
+	b = append(b, `,"users":`...)
+	b = strconv.AppendInt(b, int64(users), 10)
 	if cursor != "" {
 		b = append(b, `,"cursor":"`...)
 		b = append(b, cursor...)

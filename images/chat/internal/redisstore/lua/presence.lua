@@ -1,9 +1,17 @@
 -- Says who is at one server, and sums over those that still count.
 --
--- KEYS  1 presence  2 open
+-- KEYS  1 presence  2 open  3 about  4 users
 -- ARGV  1 server  2 people there  3 1 if it takes more people, else 0
---       4 memory for silent servers, milliseconds
--- Gives how many people there are, and how many servers take more.
+--       4 memory for silent servers, milliseconds  5 guests among the people
+--       6, 7 the moments between which accounts came and went; the first 0: all
+--       that are there came; both 0: nothing is said of accounts
+--       8 how many came, then those, then those that went
+-- Gives how many people there are, how many servers take more, how many of the
+--       people are guests, how many different accounts there are, and 1 if
+--       the server has to tell all of its accounts, else 0.
+--
+-- A server's accounts are a set, KEYS[4] and ':' and the server; users counts
+-- for each account the sets that it is in. Both change with what has changed.
 --
 -- An earlier version wrote one number for both: its people, and 2^40
 -- more if it took more people. While such servers are about they are counted
@@ -25,7 +33,52 @@ else
   redis.call('PEXPIRE', KEYS[2], memory)
 end
 
-local people, servers = 0, 0
+-- Accounts come and go. What is of a server that does not count is forgotten.
+local function lose(account)
+  if redis.call('HINCRBY', KEYS[4], account, -1) <= 0 then
+    redis.call('HDEL', KEYS[4], account)
+  end
+end
+local function forget(server)
+  local set = KEYS[4] .. ':' .. server
+  for _, account in ipairs(redis.call('SMEMBERS', set)) do
+    lose(account)
+  end
+  redis.call('DEL', set)
+  redis.call('HDEL', KEYS[3], server)
+end
+local stale = 0
+if ARGV[2] ~= '0' or ARGV[3] ~= '0' then
+  local set, came = KEYS[4] .. ':' .. ARGV[1], tonumber(ARGV[8])
+  local moment = string.match(redis.call('HGET', KEYS[3], ARGV[1]) or '', ' (%d+)$') or '0'
+  if ARGV[7] ~= '0' then
+    if ARGV[6] == '0' then
+      forget(ARGV[1])
+    elseif ARGV[6] ~= moment then
+      stale = 1
+    end
+    if stale == 0 then
+      for i = 9, #ARGV do
+        if i < 9 + came then
+          if redis.call('SADD', set, ARGV[i]) == 1 then
+            redis.call('HINCRBY', KEYS[4], ARGV[i], 1)
+          end
+        elseif redis.call('SREM', set, ARGV[i]) == 1 then
+          lose(ARGV[i])
+        end
+      end
+      moment = ARGV[7]
+    end
+  end
+  redis.call('HSET', KEYS[3], ARGV[1], ARGV[5] .. ' ' .. moment)
+end
+
+local people, servers, guests = 0, 0, 0
+local about = {}
+local known = redis.call('HGETALL', KEYS[3])
+for i = 1, #known, 2 do
+  about[known[i]] = tonumber(string.match(known[i + 1], '^%d+'))
+end
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
   local n, at = string.match(all[i + 1], '^(%d+) (%d+)')
@@ -35,9 +88,14 @@ for i = 1, #all, 2 do
       n, servers = n - 2 ^ 40, servers + 1
     end
     people = people + n
+    guests = guests + (about[all[i]] or n) -- a server that says nothing of guests has no others
+    about[all[i]] = nil
   else
     redis.call('HDEL', KEYS[1], all[i])
   end
+end
+for server in pairs(about) do
+  forget(server)
 end
 all = redis.call('HGETALL', KEYS[2])
 for i = 1, #all, 2 do
@@ -47,4 +105,4 @@ for i = 1, #all, 2 do
     redis.call('HDEL', KEYS[2], all[i])
   end
 end
-return {people, servers}
+return {people, servers, guests, redis.call('HLEN', KEYS[4]), stale}

@@ -44,6 +44,8 @@ func main() {
 		switch os.Args[1] {
 		case "redis":
 			os.Exit(redisNode(os.Args[2:]))
+		case "account":
+			os.Exit(accountCommand(os.Args[2:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
 		case "log":
 			os.Exit(logCommand(os.Args[2:], os.Getenv, os.Stdout, os.Stderr))
 		}
@@ -170,6 +172,15 @@ func run(ctx context.Context, c *config, out io.Writer, logger *slog.Logger) (er
 		serve(admin, l)
 		defer admin.Close() // operators' requests are cut off, nothing is lost
 		adminAt = l.Addr().String()
+	}
+	if c.Log.RedisURL == "" {
+		l, err := listenOperator(c.Log.Data)
+		if err != nil {
+			return fmt.Errorf("listen for chat account in %s: %w", c.Log.Data, err)
+		}
+		operator := newOperator(c.Edge.People.Service)
+		serve(operator, l)
+		defer operator.Close() // a call that is cut off can be made again
 	}
 	serve(edge, listener)
 	defer edge.Close() // for the ways out that do not drain

@@ -21,12 +21,13 @@ type fakeLog struct {
 	events  [][]Event
 	batches [][]Event
 	keys    map[KeyDigest]ID
-	floor   Pos   // of every partition; Before does not mind it
-	err     error // of the calls that read
+	floor   Pos            // of every partition; Before does not mind it
+	err     error          // of the calls that read
+	asked   map[string]int // calls by name, of those that are counted
 }
 
 func newFakeLog(parts int) *fakeLog {
-	return &fakeLog{parts: parts, events: make([][]Event, parts), keys: map[KeyDigest]ID{}}
+	return &fakeLog{parts: parts, events: make([][]Event, parts), keys: map[KeyDigest]ID{}, asked: map[string]int{}}
 }
 
 func (s *fakeLog) Partitions() int { return s.parts }
@@ -59,6 +60,7 @@ func (s *fakeLog) Append(ctx context.Context, part int, events []Event) ([]Appen
 func (s *fakeLog) Before(_ context.Context, part int, topic string, before Pos, max int) ([]Event, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.asked["before"]++
 	if s.err != nil {
 		return nil, s.err
 	}
@@ -74,6 +76,7 @@ func (s *fakeLog) Before(_ context.Context, part int, topic string, before Pos, 
 func (s *fakeLog) Read(_ context.Context, part int, after Pos, max int, _ time.Duration) (Batch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.asked["read"]++
 	if s.err != nil {
 		return Batch{}, s.err
 	}
@@ -99,6 +102,7 @@ func (s *fakeLog) State(_ context.Context, part int) (State, error) {
 func (s *fakeLog) Topics(_ context.Context, part int) ([]TopicInfo, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.asked["topics"]++
 	if s.err != nil {
 		return nil, s.err
 	}
@@ -112,6 +116,19 @@ func (s *fakeLog) Topics(_ context.Context, part int) ([]TopicInfo, error) {
 		infos[i].Last = e.ID
 	}
 	return infos, nil
+}
+
+func (s *fakeLog) Last(_ context.Context, part int, topics []string) ([]Pos, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked["last"]++
+	last := make([]Pos, len(topics))
+	for _, e := range s.events[part] {
+		if i := slices.Index(topics, e.Draft.Topic); i >= 0 && e.ID.Pos.Compare(s.floor) > 0 {
+			last[i] = e.ID.Pos
+		}
+	}
+	return last, s.err
 }
 
 const testTimeout = 5 * time.Second

@@ -68,7 +68,7 @@ func (f *facts) forget(id ID) {
 }
 
 // filtered reads back, in bounded steps, until there are more matches than
-// were asked for, nothing older, or scanMost messages have been looked at.
+// were asked for or than make a page, nothing older, or scanMost messages have been looked at.
 func filtered(q Query, read func(before ID, limit int) (Page, error)) (Page, error) {
 	var found []Message
 	before := q.Before
@@ -84,9 +84,8 @@ func filtered(q Query, read func(before ID, limit int) (Page, error)) (Page, err
 			}
 		}
 		found = append(matches, found...)
-		if len(found) > q.Limit {
-			found = found[len(found)-q.Limit:]
-			return Page{Messages: found, More: true, Before: found[0].ID}, nil
+		if page := lastPage(found, q.Limit); len(page) < len(found) {
+			return Page{Messages: page, More: true, Before: page[0].ID}, nil
 		}
 		if !step.More || len(step.Messages) == 0 {
 			return Page{Messages: found}, nil
@@ -116,6 +115,9 @@ func (s *Service) replies(ctx context.Context, who Principal, q Query, topic str
 	page := Page{More: more}
 	for _, e := range s.spoken(events) {
 		page.Messages = append(page.Messages, e.Message())
+	}
+	if kept := lastPage(page.Messages, limit); len(kept) < len(page.Messages) {
+		page.Messages, page.More = kept, true
 	}
 	if page.Messages, err = recheck(ctx, who, page.Messages); err != nil {
 		return Page{}, err
@@ -150,41 +152,89 @@ func (s *Service) History(ctx context.Context, who Principal, topics TopicSet, b
 }
 
 // HistoryBefore gives the last limit messages whose position is before their
-// partition's bound, ordered by time, then id.
+// partition's bound, ordered by time, then id; fewer where they would take
+// more than a page's bytes, but one at the least.
 func (s *Service) HistoryBefore(ctx context.Context, who Principal, topics TopicSet, bounds []Pos, limit int) (Page, error) {
 	sight := s.Sight(who)
-	var all []Message
+	var all []Message // the newest of what was read so far: a page, and one more
+	full := false
 	for part, bound := range bounds {
-		for _, topic := range topics.inPartition(part, len(bounds)) {
-			if topic != "" && !sight.Sees(topic) {
-				continue
+		sources, err := s.sources(ctx, sight, topics, part, len(bounds))
+		if err != nil {
+			return Page{}, Unavailable(err)
+		}
+		for _, from := range sources {
+			if full && all[0].ID.Compare(ID{Pos: from.last, Part: uint8(part)}) > 0 {
+				break // nor has any source after it something newer
 			}
-			found, err := s.before(ctx, sight, part, topic, bound, limit+1)
+			found, err := s.before(ctx, sight, part, from.topic, bound, limit+1)
 			if err != nil {
 				return Page{}, Unavailable(err)
 			}
 			all = append(all, found...)
+			slices.SortFunc(all, func(a, b Message) int { return a.ID.Compare(b.ID) })
+			all, full = lastPageAndOne(all, limit)
 		}
 	}
 	all, err := recheck(ctx, who, all)
 	if err != nil {
 		return Page{}, err
 	}
-	slices.SortFunc(all, func(a, b Message) int { return a.ID.Compare(b.ID) })
-	page := Page{Messages: all[max(0, len(all)-limit):], More: len(all) > limit}
+	page := Page{Messages: lastPage(all, limit), More: full}
 	if err := s.dress(ctx, who, page.Messages); err != nil {
 		return Page{}, Unavailable(err)
 	}
 	return page, nil
 }
 
+// source is where a part of a page comes from.
+type source struct {
+	topic string // "": all of the partition
+	last  Pos    // of its last event; MaxPos: not known
+}
+
+// sources gives what to read of a partition, the one with the newest event
+// first. Of many topics those alone that have events, so that naming topics
+// that nobody has used costs one question.
+func (s *Service) sources(ctx context.Context, sight Sight, topics TopicSet, part, partitions int) ([]source, error) {
+	names := topics.inPartition(part, partitions)
+	names = slices.DeleteFunc(names, func(topic string) bool { return topic != "" && !sight.Sees(topic) })
+	list := make([]source, 0, len(names))
+	if len(names) < 2 {
+		for _, topic := range names {
+			list = append(list, source{topic, MaxPos})
+		}
+		return list, nil
+	}
+	last, err := s.log.Last(ctx, part, names)
+	if err != nil {
+		return nil, err
+	}
+	for i, topic := range names {
+		if !last[i].IsZero() {
+			list = append(list, source{topic, last[i]})
+		}
+	}
+	slices.SortFunc(list, func(a, b source) int { return b.last.Compare(a.last) })
+	return list, nil
+}
+
+// firstStep is how many events are read at first; what comes after is read by
+// the size of those.
+const firstStep = 64
+
 // before gives the last limit messages of a partition before a bound, in any
-// order. It reads on where it has stepped over events.
+// order; fewer where they are more than a page and one. It reads on where it
+// has stepped over events.
 func (s *Service) before(ctx context.Context, sight Sight, part int, topic string, bound Pos, limit int) ([]Message, error) {
 	var all []Message
+	size := 0
 	for {
-		asked := limit - len(all)
-		events, err := s.log.Before(ctx, part, topic, bound, asked)
+		asked := min(limit-len(all), firstStep)
+		if len(all) > 0 {
+			asked = min(limit-len(all), max(1, (PageBytes-size)*len(all)/size+2))
+		}
+		events, err := s.reads.before(ctx, question{part, topic, bound, asked})
 		if err != nil {
 			return nil, err
 		}
@@ -192,12 +242,18 @@ func (s *Service) before(ctx context.Context, sight Sight, part int, topic strin
 		if !last {
 			bound = events[0].ID.Pos // before what follows moves them
 		}
+		oldest := 0
 		for _, e := range s.spoken(events) {
 			if sight.Sees(e.Draft.Topic) {
-				all = append(all, e.Message())
+				m := e.Message()
+				all = append(all, m)
+				size += pageSize(&m)
+				if oldest == 0 {
+					oldest = pageSize(&m)
+				}
 			}
 		}
-		if last || len(all) == limit {
+		if last || len(all) == limit || oldest > 0 && size-oldest >= PageBytes {
 			return all, nil
 		}
 	}

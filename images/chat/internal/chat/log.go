@@ -97,6 +97,13 @@ type Log interface {
 	//      no longer listed, and costs nothing.
 	Topics(ctx context.Context, part int) ([]TopicInfo, error)
 
+	// Last gives, for each of the named topics of a partition, the position of
+	// its last event.
+	//
+	//  T3. It is zero, and in time no longer anything else, for a topic that
+	//      is not listed (T1, T2). All of it costs one question.
+	Last(ctx context.Context, part int, topics []string) ([]Pos, error)
+
 	// Close ends every call under way and frees everything; the events stay.
 	Close() error
 }

@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +22,8 @@ import (
 type Service struct {
 	log     Log
 	options Options
+	reads   *reads
+	topics  *topicList
 	writers []*writer
 
 	votes    []*batcher[vote]    // by partition
@@ -70,7 +71,7 @@ const MaxHistory = 200
 // NewService gives a service that has not been started. The log stays the
 // caller's to close, after Close.
 func NewService(log Log, o Options) *Service {
-	s := &Service{log: log, options: o}
+	s := &Service{log: log, options: o, reads: newReads(log), topics: newTopicList(log)}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	for part := range log.Partitions() {
 		s.writers = append(s.writers, newWriter(log, part, o.AppendTimeout))
@@ -188,7 +189,12 @@ func (s *Service) PostFunc(sender Principal, d Draft, done func(msg Message, dup
 		done(Message{}, false, err)
 		return
 	}
-	s.writers[PartitionOf(d.Topic, len(s.writers))].add(pending{draft: d, done: done})
+	s.writers[PartitionOf(d.Topic, len(s.writers))].add(pending{draft: d, done: func(m Message, duplicate bool, err error) {
+		if err == nil && !duplicate {
+			s.topics.said(m.ID)
+		}
+		done(m, duplicate, err)
+	}})
 }
 
 // clean checks who posts what and where, and gives the draft as it is kept.
@@ -256,7 +262,11 @@ var ErrOvertaken = errors.New("retention has removed what was to be read next")
 // for whoever must miss nothing: when retention may have removed some of them,
 // the error is ErrOvertaken.
 func (s *Service) Since(ctx context.Context, who Principal, topics TopicSet, part int, after Pos, max int) ([]Message, Pos, error) {
-	batch, err := s.Follow(ctx, part, after, max, 0)
+	if err := s.reads.enter(ctx, part); err != nil {
+		return nil, after, Unavailable(err)
+	}
+	defer s.reads.leave(part)
+	batch, err := s.follow(ctx, part, after, max, 0)
 	if err != nil {
 		return nil, after, Unavailable(err)
 	}
@@ -283,36 +293,69 @@ func (s *Service) Since(ctx context.Context, who Principal, topics TopicSet, par
 	return found, batch.Through, nil
 }
 
-// Topics lists every topic that who sees, the most recently used first.
-func (s *Service) Topics(ctx context.Context, who Principal) ([]TopicInfo, error) {
-	sight := s.Sight(who)
-	var all []TopicInfo
-	for part := range s.Partitions() {
-		found, err := s.log.Topics(ctx, part)
+// NothingSince reports whether the topics have no event in one partition after
+// a position, without reading any. That retention has removed some is
+// ErrOvertaken, as in Since.
+func (s *Service) NothingSince(ctx context.Context, topics TopicSet, part int, after Pos) (bool, error) {
+	if topics.All {
+		return false, nil
+	}
+	if names := topics.inPartition(part, s.Partitions()); len(names) > 0 {
+		last, err := s.log.Last(ctx, part, names)
 		if err != nil {
-			return nil, Unavailable(err)
+			return false, Unavailable(err)
 		}
-		for _, info := range found {
-			if sight.Sees(info.Topic) {
-				all = append(all, info)
-			}
+		if slices.ContainsFunc(last, func(p Pos) bool { return p.Compare(after) > 0 }) {
+			return false, nil
 		}
 	}
-	if slices.ContainsFunc(all, func(t TopicInfo) bool { return IsRoom(t.Topic) }) {
+	state, err := s.State(ctx, part) // after the question: retention does not wait
+	switch {
+	case err != nil:
+		return false, Unavailable(err)
+	case after.Compare(state.Floor) < 0:
+		return false, ErrOvertaken
+	}
+	return true, nil
+}
+
+// Topics gives at most limit topics that who sees, the most recently used
+// first, of those last used before an ID (the zero ID: all); and what to go on
+// after, the zero ID if these are the last.
+//
+// All callers share one list. It has what was posted on this process before
+// the call, what others have posted soon after, and lacks what retention has
+// removed in time: within a second of a call, or as long as the list takes to
+// make, many times over.
+func (s *Service) Topics(ctx context.Context, who Principal, after ID, limit int) (page []TopicInfo, next ID, err error) {
+	sight := s.Sight(who)
+	page, err = s.topics.page(ctx, sight, after, limit+1)
+	if err != nil {
+		return nil, ID{}, Unavailable(err)
+	}
+	if len(page) > limit {
+		page = page[:limit]
+		next = page[limit-1].Last
+	}
+	if slices.ContainsFunc(page, func(t TopicInfo) bool { return IsRoom(t.Topic) }) {
 		if err := who.Rooms.Check(ctx); err != nil { // as recheck: only now
-			return nil, AsError(err)
+			return nil, ID{}, AsError(err)
 		}
-		all = slices.DeleteFunc(all, func(t TopicInfo) bool { return !sight.Sees(t.Topic) })
+		page = slices.DeleteFunc(page, func(t TopicInfo) bool { return !sight.Sees(t.Topic) })
 	}
-	slices.SortFunc(all, func(a, b TopicInfo) int {
-		return cmp.Or(b.Last.Compare(a.Last), cmp.Compare(a.Topic, b.Topic))
-	})
-	return all, nil
+	return page, next, nil
 }
 
 // Follow is Log.Read without the events that this version steps over: all of
-// those in Events are Known. The server's tails follow each partition so.
+// those in Events are Known. The server's tails follow each partition so, and
+// nobody else: what they read keeps the list of topics new.
 func (s *Service) Follow(ctx context.Context, part int, after Pos, max int, wait time.Duration) (Batch, error) {
+	batch, err := s.follow(ctx, part, after, max, wait)
+	s.topics.heard(part, batch)
+	return batch, err
+}
+
+func (s *Service) follow(ctx context.Context, part int, after Pos, max int, wait time.Duration) (Batch, error) {
 	batch, err := s.log.Read(ctx, part, after, max, wait)
 	batch.Events = s.known(batch.Events)
 	return batch, err

@@ -287,7 +287,7 @@ func TestHistory(t *testing.T) {
 	if _, err := s.History(t.Context(), Guest, AllTopics, ID{}, 1); AsError(err).Code != CodeUnavailable {
 		t.Errorf("without the log: %v", err)
 	}
-	if _, err := s.Topics(t.Context(), Guest); AsError(err).Code != CodeUnavailable {
+	if _, _, err := s.Topics(t.Context(), Guest, ID{}, 10); AsError(err).Code != CodeUnavailable {
 		t.Errorf("without the log: %v", err)
 	}
 }
@@ -301,7 +301,7 @@ func TestTopics(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		infos, err := s.Topics(t.Context(), Guest)
+		infos, _, err := s.Topics(t.Context(), Guest, ID{}, 10)
 		var got []string
 		for _, info := range infos {
 			got = append(got, fmt.Sprint(info.Topic, info.Messages))

@@ -197,6 +197,22 @@ func (s *memStore) State(ctx context.Context, part int) (chat.State, error) {
 
 func (s *memStore) Topics(context.Context, int) ([]chat.TopicInfo, error) { return nil, nil }
 
+func (s *memStore) Last(ctx context.Context, part int, topics []string) ([]chat.Pos, error) {
+	if err := s.begin(ctx, "last"); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := make([]chat.Pos, len(topics))
+	p := s.parts[part]
+	for _, m := range p.messages {
+		if i := slices.Index(topics, m.Topic); i >= 0 && m.ID.Pos.Compare(p.floor) > 0 {
+			last[i] = m.ID.Pos
+		}
+	}
+	return last, nil
+}
+
 func (s *memStore) Tell(ctx context.Context, server string, here chat.Here) (chat.Crowd, error) {
 	if err := s.begin(ctx, "presence"); err != nil {
 		return chat.Crowd{}, err

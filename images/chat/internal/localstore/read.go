@@ -122,3 +122,19 @@ func (s *Store) Topics(context.Context, int) (found []chat.TopicInfo, err error)
 	}
 	return found, nil
 }
+
+// Last implements chat.Log.
+func (s *Store) Last(_ context.Context, _ int, topics []string) ([]chat.Pos, error) {
+	last := make([]chat.Pos, len(topics))
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		bucket := tx.Bucket(bucketTopics)
+		for i, topic := range topics {
+			last[i], _, _ = readTopic(bucket.Get([]byte(topic)))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look topics up: %w", err)
+	}
+	return last, nil
+}

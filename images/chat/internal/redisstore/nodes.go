@@ -16,9 +16,11 @@ const (
 	dialTimeout = time.Second
 	// answerTimeout is for commands without a deadline of their own.
 	answerTimeout = 3 * time.Second
-	// commandPool bounds the connections, to each node, for what is answered
-	// at once: one for each append under way, the rest for history.
+	// commandPool bounds the connections, to each node, for appends, state,
+	// presence and the directory; pastPool those for history, catching up and
+	// lists of topics.
 	commandPool = 32
+	pastPool    = 16
 	// tailPool is what is added to two tails a partition.
 	tailPool = 16
 	// idleTime closes connections that a burst has left.

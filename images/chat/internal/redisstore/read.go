@@ -66,7 +66,7 @@ func (s *Store) read(ctx context.Context, p *partition, after chat.Pos, most int
 	atEnd := after == p.end || after.IsZero()
 	p.mu.Unlock()
 	if !atEnd || !time.Now().Before(end) {
-		got, err := s.fetch(ctx, p, after, most, s.cmd, &p.away, func(ctx context.Context, c *redis.Client, count int) ([]any, chat.Pos, error) {
+		got, err := s.fetch(ctx, p, after, most, s.past, &p.away, func(ctx context.Context, c *redis.Client, count int) ([]any, chat.Pos, error) {
 			return askWithFloor(ctx, c, p, "xrange", p.keys.log, entryID(after), "+", "count", count)
 		})
 		if err != nil || len(got.events) > 0 {

@@ -95,7 +95,8 @@ type Store struct {
 	keys   globalKeys
 	parts  []*partition
 	away   outage // of presence and the partition count
-	cmd    nodes  // for what is answered at once
+	cmd    nodes  // for what is answered at once: appends and questions of state
+	past   nodes  // for what is read back, so that no reader takes a post's connection
 	tail   nodes  // for XREAD BLOCK: a tail that waits holds its connection
 	agreed atomic.Bool
 
@@ -156,6 +157,7 @@ func Open(o Options) (*Store, error) {
 		log:    o.Logger.With("component", "redisstore"),
 		marked: make(chan int, o.Partitions),
 		cmd:    target.connect(commandPool, 0),
+		past:   target.connect(pastPool, 0),
 		tail:   target.connect(tailPool+3*o.Partitions, tailSlice+tailGrace),
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
@@ -170,7 +172,7 @@ func Open(o Options) (*Store, error) {
 func (s *Store) Close() error {
 	s.cancel(errClosed)
 	s.tidy.Wait()
-	err := errors.Join(s.cmd.close(), s.tail.close())
+	err := errors.Join(s.cmd.close(), s.past.close(), s.tail.close())
 	if errors.Is(err, redis.ErrClosed) {
 		return nil // closed before
 	}

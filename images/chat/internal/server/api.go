@@ -3,7 +3,6 @@ package server
 import (
 	"fmt"
 	"net/http"
-	"sort"
 
 	"github.com/go-json-experiment/json"
 
@@ -93,6 +92,10 @@ func readDraft(w http.ResponseWriter, r *http.Request) (chat.Draft, error) {
 const (
 	defaultTopics = 200
 	maxTopics     = 1000
+	// maxTopicBytes bounds its JSON: 1,000 topics of 64 ASCII letters fit.
+	// topicOverhead is what JSON adds to a topic, and the name of a room.
+	maxTopicBytes = 240 << 10
+	topicOverhead = 100
 )
 
 func (s *Server) getTopics(w http.ResponseWriter, r *http.Request, c caller) error {
@@ -108,11 +111,11 @@ func (s *Server) getTopics(w http.ResponseWriter, r *http.Request, c caller) err
 	if err != nil {
 		return err
 	}
-	infos, err := s.service.Topics(r.Context(), c.who)
+	infos, next, err := s.service.Topics(r.Context(), c.who, after, limit)
 	if err != nil {
 		return err
 	}
-	infos, next := topicsAfter(infos, after, limit)
+	infos, next = topicsPage(infos, next)
 	type topic struct {
 		Topic    string `json:"topic"`
 		Room     string `json:"room,omitzero"`
@@ -122,7 +125,10 @@ func (s *Server) getTopics(w http.ResponseWriter, r *http.Request, c caller) err
 	list := struct {
 		Topics []topic `json:"topics"`
 		Next   string  `json:"next,omitzero"`
-	}{make([]topic, len(infos)), next}
+	}{Topics: make([]topic, len(infos))}
+	if next != (chat.ID{}) {
+		list.Next = next.String()
+	}
 	names, err := s.roomNames(r.Context(), c)
 	if err != nil {
 		return err
@@ -139,20 +145,18 @@ func (s *Server) getTopics(w http.ResponseWriter, r *http.Request, c caller) err
 	return nil
 }
 
-// topicsAfter gives a page of topics, which are sorted by their latest
-// message, the newest first, and the token of the page after it, empty for
-// the last. The token is the id of the page's last message: no two topics
-// have the same, and it keeps its place whatever is said meanwhile. A topic
-// that is spoken in between two pages has moved to the front, before both.
-func topicsAfter(all []chat.TopicInfo, after chat.ID, limit int) (page []chat.TopicInfo, next string) {
-	if after != (chat.ID{}) {
-		from := sort.Search(len(all), func(i int) bool { return all[i].Last.Compare(after) < 0 })
-		all = all[from:]
+// topicsPage gives as many of the first topics as make a page, and what to go
+// on after. That is the id of the page's last message: no two topics have the
+// same, and it keeps its place whatever is said meanwhile. A topic that is
+// spoken in between two pages has moved to the front, before both.
+func topicsPage(all []chat.TopicInfo, next chat.ID) ([]chat.TopicInfo, chat.ID) {
+	size := 0
+	for i, info := range all {
+		if size += topicOverhead + 2*len(info.Topic); size > maxTopicBytes && i > 0 {
+			return all[:i], all[i-1].Last
+		}
 	}
-	if len(all) <= limit {
-		return all, ""
-	}
-	return all[:limit], all[limit-1].Last.String()
+	return all, next
 }
 
 func badRequest(format string, args ...any) *chat.Error {

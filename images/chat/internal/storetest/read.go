@@ -266,5 +266,15 @@ func testT1(t *testing.T, f Factory) {
 		if len(got) != len(want) {
 			t.Errorf("T1: %d topics, want %d", len(got), len(want))
 		}
+		names := append(topics, topicsOf(part, partitions, 9)[7:]...) // the last two are nobody's
+		last, err := hs[1].Last(hs[1].ctx(), part, names)
+		if err != nil || len(last) != len(names) {
+			t.Fatalf("T3: %v, %v", last, err)
+		}
+		for i, topic := range names {
+			if last[i] != want[topic].Last.Pos {
+				t.Errorf("T3: the last event of %q is at %v, want %v", topic, last[i], want[topic].Last.Pos)
+			}
+		}
 	}
 }

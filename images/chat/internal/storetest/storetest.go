@@ -109,7 +109,7 @@ func Run(t *testing.T, f Factory) {
 		{"S1_HeadCoversEveryAppend", testS1},
 		{"S2_EverythingAfterFloorIsReadable", testS2},
 		{"S3_EpochChangesWithThePast", testS3},
-		{"T1_TopicsWithCountAndLast", testT1},
+		{"T1_T3_TopicsWithCountAndLast", testT1},
 		{"T2_EmptiedTopicsVanish", testT2},
 		{"P1_SilentServersDoNotCount", testP1},
 		{"P2_NobodyIsForgottenAtOnce", testP2},

@@ -17,6 +17,7 @@ import (
 	"chatapp/chat/internal/localstore"
 	"chatapp/chat/internal/redisstore"
 	"chatapp/chat/internal/redistest"
+	"chatapp/chat/internal/server"
 )
 
 // stages are the servers that the tests of conversation run on: over the
@@ -685,4 +686,33 @@ func TestUpdatesNeverGoBack(t *testing.T) {
 		voting.Wait()
 		reading.Wait()
 	})
+}
+
+// TestVotesThatAreRefused: by guests who may not, too many, and without a store.
+func TestVotesThatAreRefused(t *testing.T) {
+	t.Parallel()
+	put := func(p *pod, id chat.ID, body string) *http.Response {
+		return call(t, http.MethodPut, p.url+"/api/v1/messages/"+id.String()+"/vote", body, asJSON)
+	}
+	const good = `{"vote":1,"name":"Cid","email":"cid@example.org"}`
+
+	reading := startPod(t, podOptions{edge: server.Config{Guests: "read"}})
+	m := reading.post(t, ann, chat.Draft{Key: "k", Topic: "tea", Content: "hello"})
+	expectProblem(t, put(reading, m.ID, good), http.StatusUnauthorized, "unauthorised")
+
+	p := startPod(t, podOptions{edge: server.Config{PostRate: 0.001, PostBurst: 1}})
+	m = p.post(t, ann, chat.Draft{Key: "k", Topic: "tea", Content: "hello"})
+	if resp := put(p, m.ID, good); resp.StatusCode != http.StatusOK {
+		t.Errorf("the first vote: %s", resp.Status)
+	}
+	expectProblem(t, put(p, m.ID, good), http.StatusTooManyRequests, "rate_limited")
+
+	away := &awayStore{store: openLocal(t)}
+	p = startPod(t, podOptions{store: away})
+	m = p.post(t, ann, chat.Draft{Key: "k", Topic: "tea", Content: "hello"})
+	away.away.Store(true)
+	expectProblem(t, put(p, m.ID, good), http.StatusServiceUnavailable, "unavailable")
+	if err := p.service.Delete(t.Context(), ann, m.ID); chat.AsError(err).Code != chat.CodeUnavailable {
+		t.Errorf("a deletion: %v", err)
+	}
 }

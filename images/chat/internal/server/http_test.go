@@ -504,6 +504,20 @@ func (s *awayStore) Topics(ctx context.Context, part int) ([]chat.TopicInfo, err
 	return s.store.Topics(ctx, part)
 }
 
+func (s *awayStore) Vote(ctx context.Context, part int, ballots []chat.Ballot) ([]chat.Change, error) {
+	if s.away.Load() {
+		return nil, errAway
+	}
+	return s.store.Vote(ctx, part, ballots)
+}
+
+func (s *awayStore) Delete(ctx context.Context, id chat.ID, topic string) (chat.Change, error) {
+	if s.away.Load() {
+		return chat.Change{}, errAway
+	}
+	return s.store.Delete(ctx, id, topic)
+}
+
 func openLocal(t testing.TB) *localstore.Store {
 	t.Helper()
 	s, err := localstore.Open(localstore.Options{Dir: t.TempDir()})

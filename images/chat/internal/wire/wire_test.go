@@ -117,10 +117,58 @@ func TestServerFrames(t *testing.T) {
 		AppendError(nil, chat.Unavailable(nil), "", "h1"),
 		AppendBye(nil, "this server is going away", 2500*time.Millisecond),
 	}
+	checkFrames(t, "server_frames.json", frames)
+}
+
+// TestConversationFrames holds the frames of replies, votes, ephemeral messages
+// and filters against a golden file of their own.
+func TestConversationFrames(t *testing.T) {
+	id := chat.ID{Pos: chat.Pos{Ms: 0x0192f3c4a5b6, Seq: 7, Idx: 2}, Part: 3}
+	other := chat.ID{Pos: chat.Pos{Ms: 0x0192f3c4a5b6, Seq: 8}, Part: 3}
+	hello := chat.Message{
+		ID:    id,
+		Draft: chat.Draft{Key: "3f0e", Topic: "tea", Name: "Ann", Email: "ann@example.org", Content: "hello\nworld"},
+	}
+	reply, deleted := hello, hello
+	reply.Account = "abcdefghij234567"
+	reply.ReplyTo = chat.ID{Pos: chat.Pos{Ms: 0x0192f3c4a5b6, Seq: 6}, Part: 3}
+	deleted.Tally = chat.Tally{Replies: 1, Deleted: true}
+	cursor := chat.Cursor{Epoch: 7, Pos: []chat.Pos{{Idx: 0xff}}}.String()
+	page := chat.Page{More: true, Before: id}
+	encoded := Encode(hello)
+	if got, want := string(encoded.With(deleted.Tally, 0)), string(AppendMessage(nil, deleted)); len(got) != len(want) || strings.Contains(got, "world") {
+		t.Errorf("a deleted message, encoded before and after: %s, %s", got, want)
+	}
+	checkFrames(t, "conversation_frames.json", [][]byte{
+		AppendMessages(nil, [][]byte{AppendMessage(nil, reply)}, cursor),
+		AppendWelcome(nil, Welcome{
+			Server: "chat-0", Cursor: cursor, Messages: [][]byte{encoded.With(chat.Tally{Up: 3, Down: 1, Replies: 2}, 1)},
+			More: true, Before: id, Features: []string{"people", "rooms", "conversation"},
+		}),
+		AppendWelcome(nil, Welcome{Server: "chat-0", Cursor: cursor, Recovered: true, NoNumbers: true}),
+		AppendHistoryOf(nil, "h1", [][]byte{encoded.With(deleted.Tally, 0)}, page),
+		AppendUpdates(nil, [][]byte{
+			AppendUpdate(nil, chat.Change{ID: id, Tally: chat.Tally{Up: 3}}),
+			AppendUpdate(nil, chat.Change{ID: other, Tally: chat.Tally{Replies: 1, Deleted: true}}),
+		}),
+		AppendVoteAck(nil, "v1", id),
+		AppendEphemeralAck(nil, "e1", id.Time()),
+		AppendEphemerals(nil, [][]byte{AppendEphemeral(nil, chat.Ephemeral{At: id.Time(), Draft: chat.Draft{
+			Key: "e1", Topic: "tea", Name: "Ann", Email: "ann@example.org", Content: "psst", Account: "abcdefghij234567",
+		}})}),
+		AppendError(nil, &chat.Error{
+			Code: chat.CodeBadMessage, Message: "filter: expected a closing )", At: 3, Expected: "a closing )",
+		}, "", "h1"),
+	})
+}
+
+// checkFrames holds frames against a golden file.
+func checkFrames(t *testing.T, file string, frames [][]byte) {
+	t.Helper()
 	table := golden[struct {
 		Name  string
 		Frame map[string]any
-	}](t, "server_frames.json")
+	}](t, file)
 	if len(table) != len(frames) {
 		t.Fatalf("%d golden frames, %d made here", len(table), len(frames))
 	}
@@ -131,52 +179,6 @@ func TestServerFrames(t *testing.T) {
 		}
 		if !reflect.DeepEqual(got, g.Frame) {
 			t.Errorf("%s:\n got %s\nwant %v", g.Name, frames[i], g.Frame)
-		}
-	}
-}
-
-func FuzzDecode(f *testing.F) {
-	for _, g := range golden[clientFrame](f, "client_frames.json") {
-		f.Add([]byte(g.Frame))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		frame, bad := Decode(data)
-		if (frame == nil) == (bad == nil) {
-			t.Fatalf("Decode(%q) = %v, %v; want exactly one of them", data, frame, bad)
-		}
-		if bad != nil {
-			if bad.Err.Code != chat.CodeBadFrame || bad.Err.Message == "" {
-				t.Errorf("Decode(%q) fails with %v; want bad_frame and what to do", data, bad)
-			}
-			return
-		}
-		if post, ok := frame.(Post); ok {
-			if d, err := post.Draft.Clean(); err == nil {
-				encoded := AppendMessage(nil, chat.Message{Draft: d})
-				var back chat.Draft
-				if err := json.Unmarshal(encoded, &back); err != nil || back.Content != d.Content || back.Topic != d.Topic {
-					t.Errorf("message %s is read back as %+v, %v", encoded, back, err)
-				}
-			}
-		}
-	})
-}
-
-func BenchmarkAppendMessage(b *testing.B) {
-	m := chat.Message{Draft: chat.Draft{Key: "0123456789abcdef", Topic: "general", Name: "Ann", Email: "ann@example.org", Content: string(make([]byte, 0, 200))}}
-	var buf []byte
-	b.ReportAllocs()
-	for b.Loop() {
-		buf = AppendMessage(buf[:0], m)
-	}
-}
-
-func BenchmarkDecodePost(b *testing.B) {
-	frame := []byte(`{"type":"post","key":"0123456789abcdef","topic":"general","name":"Ann","email":"ann@example.org","content":"a message of about the usual length, which is not long"}`)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, bad := Decode(frame); bad != nil {
-			b.Fatal(bad)
 		}
 	}
 }

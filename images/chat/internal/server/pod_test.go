@@ -95,6 +95,8 @@ var testCost = people.Cost{Memory: 64, Passes: 1, Lanes: 1}
 // one of its own, which ends with it.
 func directoryOf(s store) people.Directory {
 	switch s := s.(type) {
+	case interface{ directory() people.Directory }:
+		return s.directory()
 	case interface{ Directory() *localstore.Directory }:
 		return s.Directory()
 	case interface{ Directory() *redisstore.Directory }:

@@ -50,6 +50,12 @@ func loadOpenAPI(t *testing.T) (*openapi3.T, routers.Router) {
 // and gives the status.
 func exchange(t *testing.T, router routers.Router, p *pod, method, path, body, contentType string, badRequest bool) int {
 	t.Helper()
+	return exchangeAs(t, router, p, "", method, path, body, contentType, badRequest)
+}
+
+// exchangeAs is exchange of whoever holds a token.
+func exchangeAs(t *testing.T, router routers.Router, p *pod, token, method, path, body, contentType string, badRequest bool) int {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, p.url+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -57,13 +63,18 @@ func exchange(t *testing.T, router routers.Router, p *pod, method, path, body, c
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
 	found := req.Clone(t.Context())
 	found.URL.Scheme, found.URL.Host = "", ""
 	route, params, err := router.FindRoute(found)
 	if err != nil {
 		t.Fatalf("%s %s: not in the document: %v", method, path, err)
 	}
-	in := &openapi3filter.RequestValidationInput{Request: found, PathParams: params, Route: route, Options: &openapi3filter.Options{IncludeResponseStatus: true}}
+	in := &openapi3filter.RequestValidationInput{Request: found, PathParams: params, Route: route, Options: &openapi3filter.Options{
+		IncludeResponseStatus: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
+	}}
 	found.Body = io.NopCloser(strings.NewReader(body))
 	if err := openapi3filter.ValidateRequest(t.Context(), in); (err != nil) != badRequest {
 		t.Errorf("%s %s: the document says of the request: %v", method, path, err)
@@ -192,6 +203,9 @@ func TestOpenAPI(t *testing.T) {
 	}
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {
+			if op.Tags[0] == "people" || op.Tags[0] == "rooms" {
+				continue // TestOpenAPIPeople
+			}
 			for status := range op.Responses.Map() {
 				if what := fmt.Sprint(method, " ", path, " ", status); !tried[what] && elsewhere[what] == "" {
 					t.Errorf("%s is in the document, but was not seen", what)

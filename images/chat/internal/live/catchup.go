@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"chatapp/chat/internal/chat"
 	"chatapp/chat/internal/feed"
@@ -134,7 +135,7 @@ func (c *catchUp) send(items []feed.Item, cursor string) {
 	case !c.welcomed:
 		c.welcomed = true
 		w := wire.Welcome{
-			Server: c.name, Cursor: cursor, Recovered: c.recovered, More: c.more, Before: c.before, NoNumbers: c.noNumbers,
+			Server: c.name, Time: time.Now(), Cursor: cursor, Recovered: c.recovered, More: c.more, Before: c.before, NoNumbers: c.noNumbers,
 			You: c.who(), Features: c.features,
 		}
 		hub.Answer(&c.out, c.ownVotes(items), func(items []feed.Item) *wire.Frame {

@@ -188,6 +188,7 @@ func AppendMessages(b []byte, parts [][]byte, cursor string) []byte {
 // Welcome is the answer to hello and subscribe.
 type Welcome struct {
 	Server    string
+	Time      time.Time // this server's, to tell ages by
 	Cursor    string
 	Recovered bool
 	Messages  [][]byte // encoded messages
@@ -202,6 +203,8 @@ type Welcome struct {
 func AppendWelcome(b []byte, w Welcome) []byte {
 	b = append(b, `{"type":"welcome","server":`...)
 	b = appendString(b, w.Server)
+	b = append(b, `,"time":`...)
+	b = AppendTime(b, w.Time)
 	b = append(b, `,"cursor":"`...)
 	b = append(b, w.Cursor...)
 	b = append(b, `","recovered":`...)

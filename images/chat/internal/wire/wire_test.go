@@ -104,8 +104,8 @@ func TestServerFrames(t *testing.T) {
 	cursor := chat.Cursor{Epoch: 7, Pos: []chat.Pos{{Idx: 0xff}}}.String()
 	one, two := AppendMessage(nil, hello), AppendMessage(nil, hostile)
 	frames := [][]byte{
-		AppendWelcome(nil, Welcome{Server: "chat-0", Cursor: cursor}),
-		AppendWelcome(nil, Welcome{Server: "chat-0", Cursor: cursor, Recovered: true, Messages: [][]byte{one}, More: true}),
+		AppendWelcome(nil, Welcome{Server: "chat-0", Time: time.Date(2024, 11, 3, 20, 43, 24, 0, time.UTC), Cursor: cursor}),
+		AppendWelcome(nil, Welcome{Server: "chat-0", Time: time.Date(2024, 11, 3, 20, 43, 24, 0, time.UTC), Cursor: cursor, Recovered: true, Messages: [][]byte{one}, More: true}),
 		AppendMessages(nil, [][]byte{one, two}, cursor),
 		AppendAck(nil, "3f0e", hello.ID),
 		AppendHistory(nil, "h1", chat.Page{Messages: []chat.Message{hello}}),
@@ -142,10 +142,10 @@ func TestConversationFrames(t *testing.T) {
 	checkFrames(t, "conversation_frames.json", [][]byte{
 		AppendMessages(nil, [][]byte{AppendMessage(nil, reply)}, cursor),
 		AppendWelcome(nil, Welcome{
-			Server: "chat-0", Cursor: cursor, Messages: [][]byte{encoded.With(chat.Tally{Up: 3, Down: 1, Replies: 2}, 1)},
+			Server: "chat-0", Time: time.Date(2024, 11, 3, 20, 43, 24, 0, time.UTC), Cursor: cursor, Messages: [][]byte{encoded.With(chat.Tally{Up: 3, Down: 1, Replies: 2}, 1)},
 			More: true, Before: id, Features: []string{"people", "rooms", "conversation"},
 		}),
-		AppendWelcome(nil, Welcome{Server: "chat-0", Cursor: cursor, Recovered: true, NoNumbers: true}),
+		AppendWelcome(nil, Welcome{Server: "chat-0", Time: time.Date(2024, 11, 3, 20, 43, 24, 0, time.UTC), Cursor: cursor, Recovered: true, NoNumbers: true}),
 		AppendHistoryOf(nil, "h1", [][]byte{encoded.With(deleted.Tally, 0)}, page),
 		AppendUpdates(nil, [][]byte{
 			AppendUpdate(nil, chat.Change{ID: id, Tally: chat.Tally{Up: 3}}),

@@ -36,16 +36,26 @@ async function shoot(chat: ChatPage, name: string): Promise<void> {
   await chat.page.screenshot({ path: join(FOLDER, `${name}.png`), animations: "disabled" });
 }
 
+/** Writes a first message, so that the sheet that asks who writes is closed. */
+async function settleIn(chat: ChatPage): Promise<void> {
+  await chat.introduce(ada.name, ada.email);
+  await chat.page.getByRole("button", { name: "Done" }).click();
+  await expect(chat.who).toBeVisible();
+}
+
+const phone = { isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
+
 for (const [name, options] of [
   ["light", { colorScheme: "light", viewport: { width: 1280, height: 800 } }],
   ["dark", { colorScheme: "dark", viewport: { width: 1280, height: 800 } }],
-  ["phone", { colorScheme: "light", viewport: { width: 390, height: 780 }, deviceScaleFactor: 2 }],
-  ["phone-320", { colorScheme: "dark", viewport: { width: 320, height: 640 }, deviceScaleFactor: 2 }],
+  ["phone", { ...phone, colorScheme: "light", viewport: { width: 390, height: 780 } }],
+  ["phone-320", { ...phone, colorScheme: "dark", viewport: { width: 320, height: 640 } }],
+  ["landscape", { ...phone, colorScheme: "light", viewport: { width: 844, height: 390 } }],
 ] as const) {
   test(`screenshot: ${name}`, async ({ cluster, visit }) => {
     await post(cluster.pod(0), TALK);
     const chat = await visit(cluster.pod(0).url, options);
-    await chat.introduce(ada.name, ada.email);
+    await settleIn(chat);
     await expect(chat.row("did not notice")).toBeInViewport();
     await chat.page.evaluate(() => (location.hash = "#/deploys"));
     await expect(chat.page.getByRole("heading", { level: 1 })).toHaveText("deploys");
@@ -62,16 +72,63 @@ for (const [name, options] of [
   });
 }
 
+for (const [name, options] of [
+  ["first-use", { viewport: { width: 1280, height: 800 } }],
+  ["first-use-phone", { ...phone, viewport: { width: 390, height: 780 } }],
+  ["first-use-landscape", { ...phone, viewport: { width: 844, height: 390 } }],
+] as const) {
+  test(`screenshot: ${name}`, async ({ cluster, visit }) => {
+    await post(cluster.pod(0), TALK);
+    const chat = await visit(cluster.pod(0).url, options);
+    await expect(chat.row("did not notice")).toBeInViewport();
+    await expect(chat.topics.getByRole("link", { name: "kitchen" })).toHaveCount(1);
+    await shoot(chat, name);
+  });
+}
+
 test("screenshot: offline", async ({ cluster, network, visit }) => {
   await post(cluster.pod(0), TALK);
   const chat = await visit(network.url);
-  await chat.introduce(ada.name, ada.email);
+  await settleIn(chat);
   network.refuseSockets = true;
   network.cut();
   await chat.send("Is anybody there? This waits until you are.");
   await expect(chat.page.locator(".strip")).toHaveClass(/troubled/);
-  await expect(chat.log.locator(".row.pending")).toHaveCount(1);
+  await expect(chat.row("waits until").getByRole("button", { name: "Discard" })).toBeInViewport();
   await shoot(chat, "offline");
+});
+
+test("screenshot: failed entries", async ({ cluster, network, visit }) => {
+  await post(cluster.pod(0), TALK);
+  const chat = await visit(network.url, { ...phone, viewport: { width: 390, height: 780 } });
+  await settleIn(chat);
+  network.onClientFrame = (frame, link) => {
+    if (frame.type !== "post") return link.toServer(frame);
+    link.toPage({ type: "error", code: "bad_message", message: "this server takes no news of cake", key: frame.key });
+  };
+  await chat.send("There is cake again.");
+  await chat.send("Two kinds of it.");
+  await expect(chat.log.locator(".row.failed")).toHaveCount(2);
+  await expect(chat.row("Two kinds").getByRole("button", { name: "Discard" })).toBeInViewport();
+  await shoot(chat, "failed");
+});
+
+test("screenshot: 2,000 messages, a search", async ({ cluster, visit }) => {
+  test.setTimeout(120_000);
+  const people = [ada, grace, alan, noor];
+  const drafts = Array.from({ length: 2_000 }, (_, i) => ({
+    ...people[Math.floor(i / 3) % people.length],
+    topic: `topic ${i % 30}`,
+    content: `Message ${i + 1}: ${"so it goes, ".repeat(i % 5)}and on.`,
+  }));
+  for (let i = 0; i < drafts.length; i += 50) await Promise.all(drafts.slice(i, i + 50).map((draft) => post(cluster.pod(0), [draft])));
+  const chat = await visit(cluster.pod(0).url);
+  await settleIn(chat);
+  await expect.poll(() => chat.topics.getByRole("link").count()).toBe(31);
+  await shoot(chat, "many");
+  await chat.page.getByRole("searchbox").fill("goes on");
+  await expect(chat.page.locator(".found")).toBeVisible();
+  await shoot(chat, "search");
 });
 
 test("screenshot: empty", async ({ cluster, visit }) => {

@@ -3,7 +3,7 @@
  * views go back as frames. Views see this and nothing behind it.
  */
 
-import { signal, type ReadonlySignal } from "@preact/signals";
+import { signal, type ReadonlySignal } from "./signals.ts";
 import { watchAbsence } from "./absence.ts";
 import { ServerClock } from "./clock.ts";
 import { History } from "./history.ts";

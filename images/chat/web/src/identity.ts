@@ -1,6 +1,6 @@
 /** Who writes here: name and email, the same in every tab of this browser. */
 
-import { signal, type ReadonlySignal } from "@preact/signals";
+import { signal, type ReadonlySignal } from "./signals.ts";
 import type { Saved } from "./saved.ts";
 
 export interface Identity {

@@ -3,7 +3,7 @@
  * page's files: then the page asks a few times, and after that the page itself is out of date.
  */
 
-import { signal } from "@preact/signals";
+import { signal } from "./signals.ts";
 import { backoff } from "./socket/backoff.ts";
 
 /** The server has another version of the page by now, and a part of this one could not be had. */

@@ -1,6 +1,6 @@
 /** How far was read, and whether anybody looks: marks of this browser, shared by its tabs. */
 
-import { computed, effect, signal, type ReadonlySignal } from "@preact/signals";
+import { computed, effect, signal, untracked, type ReadonlySignal } from "./signals.ts";
 import type { Chat } from "./chat.ts";
 import type { Identity } from "./identity.ts";
 import type { Message } from "./protocol/message.ts";
@@ -34,19 +34,22 @@ export function openReading(chat: Chat, saved: Saved, identity: Identity): Readi
   for (const type of ["focus", "blur"]) addEventListener(type, look);
   document.addEventListener("visibilitychange", look);
 
+  let timer: number | undefined;
   // The first visit begins with everything read: nobody owes a stranger's backlog.
-  const stop = effect(() => {
-    if (chat.state.value.epoch > 0) queueMicrotask(begin);
+  // At once, before anything of it is rendered.
+  let begun = false;
+  effect(() => {
+    if (begun || chat.state.value.epoch === 0) return;
+    begun = true;
+    untracked(begin);
   });
   function begin(): void {
-    stop();
     if (marks.value.since !== "") return;
     const newest = chat.state.value.messages.at(-1);
     marks.value = { ...marks.value, since: newest?.time ?? "1970-01-01T00:00:00.000Z" };
     save();
   }
 
-  let timer: number | undefined;
   function save(): void {
     if (timer !== undefined) return;
     timer = window.setTimeout(flush, SAVE_MS);

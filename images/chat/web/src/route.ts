@@ -1,6 +1,6 @@
 /** Which view the address names: `#/` is every topic, `#/general` is one. */
 
-import { signal, type ReadonlySignal } from "@preact/signals";
+import { signal, type ReadonlySignal } from "./signals.ts";
 import { topicOf } from "./protocol/text.ts";
 import { ALL } from "./store/state.ts";
 

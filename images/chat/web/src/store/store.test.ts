@@ -1,4 +1,4 @@
-import { effect } from "@preact/signals";
+import { effect } from "../signals.ts";
 import { expect, test } from "vitest";
 import type { Message } from "../protocol/message.ts";
 import { createStore } from "./store.ts";

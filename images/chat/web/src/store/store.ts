@@ -1,6 +1,6 @@
 /** The state as a signal, fed once per animation frame. */
 
-import { signal, type ReadonlySignal } from "@preact/signals";
+import { signal, type ReadonlySignal } from "../signals.ts";
 import { reduceAll, type Action } from "./reducer.ts";
 import { INITIAL, type State } from "./state.ts";
 

@@ -1,6 +1,6 @@
 /** Tells a screen reader of new messages: live ones only, each once, and not faster than one hears. */
 
-import { effect, untracked } from "@preact/signals";
+import { effect, untracked } from "../signals.ts";
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Chat } from "../chat.ts";

@@ -1,15 +1,14 @@
 /** The page's frame: topics beside, log and composer in the middle, and the keys that reach all. */
 
-import { computed, type ReadonlySignal } from "@preact/signals";
+import { computed, type ReadonlySignal } from "../signals.ts";
 import type { JSX } from "preact";
-import { useEffect, useMemo } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Chat } from "../chat.ts";
 import type { Identity } from "../identity.ts";
 import type { Reading } from "../reading.ts";
 import { goTo, NOWHERE, viewOf } from "../route.ts";
 import type { Saved } from "../saved.ts";
 import { ALL, MAX_TOPICS } from "../store/state.ts";
-import { Announcer } from "./Announcer.tsx";
 import { Composer } from "./Composer.tsx";
 import { ConnectionStrip } from "./ConnectionStrip.tsx";
 import { Header } from "./Header.tsx";
@@ -38,6 +37,8 @@ export function App({ chat, saved, drafts, identity, reading, route }: AppProps)
   const unread = reading.unread.value;
   const topics = useMemo(() => topicsShown(topicTimes.value, view), [topicTimes.value, view]);
 
+  const settled = useSettled(chat);
+  const Announcer = usePart(settled, () => import("./Announcer.tsx").then((part) => part.Announcer));
   const Help = usePart(helpOpen.value, () => import("./Help.tsx").then((part) => part.Help));
 
   useEffect(() => {
@@ -85,10 +86,24 @@ export function App({ chat, saved, drafts, identity, reading, route }: AppProps)
         {view === NOWHERE ? <NoSuchTopic /> : <Messages chat={chat} reading={reading} view={view} />}
         <Composer chat={chat} drafts={drafts} identity={identity} view={view} />
       </main>
-      <Announcer chat={chat} reading={reading} view={view} />
+      {Announcer && <Announcer chat={chat} reading={reading} view={view} />}
       {Help && <Help />}
     </div>
   );
+}
+
+/** The first messages are history: what announces new ones comes after them. Ms. */
+const SETTLE_MS = 1_000;
+
+function useSettled(chat: Chat): boolean {
+  const [settled, setSettled] = useState(false);
+  const { phase } = chat.connection.value;
+  useEffect(() => {
+    if (phase !== "open" || settled) return undefined;
+    const timer = setTimeout(() => setSettled(true), SETTLE_MS);
+    return () => clearTimeout(timer);
+  }, [phase]);
+  return settled;
 }
 
 /** The log of a view, or what a search found in it. */

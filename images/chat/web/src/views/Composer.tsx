@@ -145,7 +145,7 @@ export function Composer({ chat, drafts, identity, view }: ComposerProps): JSX.E
     // 229: some browsers end a composition before the key that ended it.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
     // A touch keyboard has no Shift+Enter: there Enter is a new line and Send sends.
-    if (!matchMedia("(pointer: fine)").matches) return;
+    if (matchMedia("(pointer: coarse)").matches) return;
     event.preventDefault();
     send();
   };

@@ -1,6 +1,6 @@
 /** Where one is, who is there, and the few tools. */
 
-import { computed } from "@preact/signals";
+import { computed } from "../signals.ts";
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import type { Chat } from "../chat.ts";

@@ -1,6 +1,6 @@
 /** Notifications of the system: only after a click, only in a secure context, only while away. */
 
-import { computed, signal } from "@preact/signals";
+import { computed, signal } from "../signals.ts";
 import type { Message } from "../protocol/message.ts";
 import type { Saved } from "../saved.ts";
 import { clip, isolate } from "./words.ts";

@@ -1,6 +1,6 @@
 /** Light or dark: as the system says, or as the person chose. */
 
-import { signal } from "@preact/signals";
+import { signal } from "../signals.ts";
 import type { Saved } from "../saved.ts";
 
 export type Theme = "system" | "light" | "dark";

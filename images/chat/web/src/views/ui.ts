@@ -1,6 +1,6 @@
 /** What the views share with each other and nobody else. */
 
-import { signal } from "@preact/signals";
+import { signal } from "../signals.ts";
 import type { Entry } from "../outbox/entry.ts";
 import { sameDay, msToMidnight } from "./format.ts";
 

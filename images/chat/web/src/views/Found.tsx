@@ -1,7 +1,7 @@
 /** What a search finds in the loaded messages of a view, marked. Loaded with the first search. */
 
 import type { JSX } from "preact";
-import { useMemo } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import type { Chat } from "../chat.ts";
 import { viewList } from "../store/select.ts";
 import { copyRows } from "./copy.ts";
@@ -25,6 +25,11 @@ export function Found({ chat, view }: { chat: Chat; view: string }): JSX.Element
     return (text) => marked(text, words).map((piece, i) => (i % 2 === 1 ? <mark key={i}>{piece}</mark> : piece));
   }, [wanted]);
   const shown = found.slice(-MAX_SHOWN);
+  const log = useRef<HTMLDivElement>(null);
+  // The newest is what one looks for first, as in the log itself.
+  useLayoutEffect(() => {
+    if (log.current) log.current.scrollTop = log.current.scrollHeight;
+  }, [wanted]);
   const choose = (row: Element | null): void => {
     target.value = (row as HTMLElement | null)?.dataset["id"];
     if (target.value !== undefined) query.value = "";
@@ -46,7 +51,7 @@ export function Found({ chat, view }: { chat: Chat; view: string }): JSX.Element
           Leave search
         </button>
       </div>
-      <div class="log searching" role="log" aria-label="Messages" aria-live="off" tabIndex={0} onCopy={copyRows}>
+      <div class="log searching" role="log" aria-label="Messages" aria-live="off" tabIndex={0} ref={log} onCopy={copyRows}>
         <p class="log-start">{found.length === 0 ? "No loaded message holds these words." : ""}</p>
         <ol
           onClick={(event) => {

@@ -22,8 +22,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// patience ends a test whose Redis does not come up.
-const patience = 30 * time.Second
+// patience ends a test whose Redis does not come up. A Sentinel on a machine that
+// was too busy for it does nothing for 30 s.
+const patience = 90 * time.Second
 
 // Server is one redis-server process. Its methods are for one goroutine.
 type Server struct {

@@ -25,10 +25,6 @@ type Presence struct {
 	here  Online     // of those people, what this server had said
 }
 
-// Online is how many are connected: people, guests among them, and different
-// accounts.
-type Online struct{ People, Guests, Users int }
-
 // presenceWait bounds one question to the others.
 const presenceWait = time.Second
 

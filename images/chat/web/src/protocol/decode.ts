@@ -63,6 +63,8 @@ const readers: { readonly [T in ServerFrame["type"]]: (f: Fields) => ServerFrame
     return {
       type: "presence",
       online: f["online"] as number,
+      ...(count(f["guests"]) && { guests: f["guests"] as number }),
+      ...(count(f["users"]) && { users: f["users"] as number }),
       ...(str(f["cursor"]) && { cursor: f["cursor"] as string }),
     };
   },

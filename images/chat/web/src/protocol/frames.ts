@@ -70,6 +70,9 @@ export interface HistoryFrame {
 export interface PresenceFrame {
   readonly type: "presence";
   readonly online: number;
+  /** Connections of guests, and different accounts; older servers leave both out. */
+  readonly guests?: number;
+  readonly users?: number;
   readonly cursor?: string;
 }
 

@@ -28,7 +28,7 @@ type body struct {
 	at      func() filter.Message // of an ephemeral message; else nil
 
 	once   sync.Once
-	folded filter.Folded
+	folded *filter.Folded // once a filter has asked
 }
 
 // Text is the item as it is sent.
@@ -98,13 +98,14 @@ func (it Item) matches(m *filter.Matcher) bool {
 		return false
 	}
 	it.body.once.Do(func() {
+		subject := Subject(&it.body.message)
 		if it.body.at != nil {
-			it.body.folded = filter.Fold(it.body.at())
-			return
+			subject = it.body.at()
 		}
-		it.body.folded = filter.Fold(Subject(&it.body.message))
+		folded := filter.Fold(subject)
+		it.body.folded = &folded
 	})
-	return m.Match(&it.body.folded)
+	return m.Match(it.body.folded)
 }
 
 // Subject is a message as a filter sees it.
@@ -148,7 +149,8 @@ func encode(m chat.Message) Item {
 func encodeEphemerals(list []chat.Ephemeral) []Item {
 	items := make([]Item, len(list))
 	for i, e := range list {
-		items[i] = Item{Topic: e.Topic, JSON: wire.AppendEphemeral(make([]byte, 0, e.Size()+160), e), body: &body{
+		order := chat.ID{Pos: chat.Pos{Seq: uint32(i + 1)}} // they have no id: this one keeps their order
+		items[i] = Item{ID: order, Topic: e.Topic, JSON: wire.AppendEphemeral(make([]byte, 0, e.Size()+160), e), body: &body{
 			at: func() filter.Message {
 				return filter.Message{
 					Content: e.Content, Name: e.Name, Email: e.Email, Topic: e.Topic, Account: e.Account, Time: e.At,
@@ -175,7 +177,7 @@ func Texts(items []Item) [][]byte { return texts(items) }
 func Frame(items []Item, cursor string) *wire.Frame { return wire.NewMessages(texts(items), cursor) }
 
 // Sort puts items in the order of their ids, in place: partitions arrive each
-// at its own pace. Ephemeral messages have none, and keep theirs.
+// at its own pace.
 func Sort(items []Item) {
-	slices.SortStableFunc(items, func(a, b Item) int { return a.ID.Compare(b.ID) })
+	slices.SortFunc(items, func(a, b Item) int { return a.ID.Compare(b.ID) })
 }

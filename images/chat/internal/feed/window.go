@@ -141,6 +141,7 @@ func (s Snapshot) Last(interest Interest, pos chat.Pos, n int) []Item {
 		}
 		found = append(found, it)
 	}
+	slices.Reverse(found) // in order already, but for partitions that overlap
 	Sort(found)
 	return found
 }

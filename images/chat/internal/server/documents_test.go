@@ -157,6 +157,9 @@ func TestOpenAPI(t *testing.T) {
 	try("POST", "/api/v1/messages", `{"key":"k","topic":null,"name":"Ann","email":"ann@example.org","content":"x"}`, "application/json", true, 400)
 	try("POST", "/api/v1/messages", `{"key":"k","topic":"*","name":"Ann","email":"ann@example.org","content":"x"}`, "application/json", false, 400)
 	try("POST", "/api/v1/messages", strings.Repeat(" ", 70_000), "application/json", true, 413)
+	enrol(t, p, "zoe")
+	try("POST", "/api/v1/messages", strings.ReplaceAll(draftJSON("k", "tea", "x"), "ann@", "zoe@"), "application/json", false, 401)
+	try("POST", "/api/v1/messages", draftJSON("k", "~abcdefghijklmnop", "x"), "application/json", false, 404)
 	const nobody = "0123456789abcdef01234567"
 	try("GET", "/api/v1/messages?filter=(", "", "", false, 400)
 	try("GET", "/api/v1/messages?reply_to="+nobody, "", "", false, 404)

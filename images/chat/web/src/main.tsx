@@ -20,7 +20,7 @@ import { restoreTheme } from "./views/theme.ts";
 import { watchMidnight } from "./views/ui.ts";
 
 /** Without its style sheet (a rollout: another pod has it) the page is not worth showing; boot.js asks again. */
-const styled = getComputedStyle(document.documentElement).getPropertyValue("--surface") !== "";
+const styled = [...document.styleSheets].some((sheet) => sheet.cssRules.length > 0);
 
 /** The icon is the last thing to ask for. Ms. */
 const ICON_MS = 2_000;

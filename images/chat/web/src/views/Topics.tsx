@@ -18,7 +18,11 @@ const ALL_TOPICS = "All topics";
 
 export function Topics({ topics, unread, view }: TopicsProps): JSX.Element {
   const nav = useRef<HTMLElement>(null);
+  const before = useRef(ALL);
   useLayoutEffect(() => {
+    // When one comes, the first entry is in sight: to look would cost a layout.
+    if (view === before.current) return;
+    before.current = view;
     nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }, [view]);
   let total = 0;

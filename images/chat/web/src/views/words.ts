@@ -1,12 +1,18 @@
 /** Texts of people inside sentences of the page: cut at characters, kept from turning what is around. */
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+let segmenter: Intl.Segmenter | undefined;
+
+/** Made when first needed: the page's first picture does not wait for it. */
+function graphemes(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" });
+  return segmenter.segment(text);
+}
 
 /** The first `max` characters as people count them; an ellipsis stands for the rest. */
 export function clip(text: string, max: number): string {
   if (text.length <= max) return text;
   let count = 0;
-  for (const { index } of graphemes.segment(text)) {
+  for (const { index } of graphemes(text)) {
     if (count++ === max) return `${text.slice(0, index).trimEnd()}…`;
   }
   return text;
@@ -14,7 +20,8 @@ export function clip(text: string, max: number): string {
 
 /** The first character as people see it, accents and joined signs included. */
 export function firstGrapheme(text: string): string {
-  for (const { segment } of graphemes.segment(text)) return segment;
+  if (/^[ -~]/u.test(text) && !/^.[^ -~]/u.test(text)) return text.charAt(0);
+  for (const { segment } of graphemes(text)) return segment;
   return "";
 }
 

@@ -501,7 +501,13 @@ func (d *Directory) SaveFilter(ctx context.Context, who string, f people.SavedFi
 
 // DeleteFilter implements people.Directory.
 func (d *Directory) DeleteFilter(ctx context.Context, who, name string) error {
-	return d.update(ctx, func(tx *peopleTx) error { return tx.Bucket(bucketFilters).Delete(pair(who, name)) })
+	return d.update(ctx, func(tx *peopleTx) error {
+		b, key := tx.Bucket(bucketFilters), pair(who, name)
+		if b.Get(key) == nil {
+			return people.ErrNone
+		}
+		return b.Delete(key)
+	})
 }
 
 // tidy forgets a stretch of each of the tokens, wrong passwords and keys of

@@ -120,7 +120,7 @@ type Directory interface {
 
 	// Filters lists an account's saved filters by name. SaveFilter adds or
 	// replaces one: ErrTooMany beyond MaxFilters, ErrNone without account.
-	// DeleteFilter removes one, if it is there.
+	// DeleteFilter removes one: ErrNone when it is not there.
 	Filters(ctx context.Context, who string) ([]SavedFilter, error)
 	SaveFilter(ctx context.Context, who string, f SavedFilter) error
 	DeleteFilter(ctx context.Context, who, name string) error

@@ -38,13 +38,21 @@ func (s *Service) SaveFilter(ctx context.Context, who Account, f SavedFilter) (S
 	return f, failed(err)
 }
 
-// DeleteFilter removes a saved filter; one that is not there is none to remove.
+// DeleteFilter removes a saved filter: not_found when it is not there.
 func (s *Service) DeleteFilter(ctx context.Context, who Account, name string) error {
 	line, ok := chat.Line(name, chat.MaxName)
 	if !ok {
-		return nil // nothing has such a name
+		return noFilter() // nothing has such a name
 	}
-	return failed(s.dir.DeleteFilter(ctx, who.ID, line))
+	err := s.dir.DeleteFilter(ctx, who.ID, line)
+	if errors.Is(err, ErrNone) {
+		return noFilter()
+	}
+	return failed(err)
+}
+
+func noFilter() error {
+	return &chat.Error{Code: chat.CodeNotFound, Message: "there is no filter of that name; GET /api/v1/filters lists yours"}
 }
 
 // SortedFilters lists filters by name.

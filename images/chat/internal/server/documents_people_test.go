@@ -93,6 +93,7 @@ func TestOpenAPIPeople(t *testing.T) {
 	try(ann, "GET", "/filters", "/filters", "", false, 200)
 	try(guest, "GET", "/filters", "/filters", "", false, 401)
 	try(ann, "DELETE", "/filters/mine", "/filters/{name}", "", false, 204)
+	try(ann, "DELETE", "/filters/mine", "/filters/{name}", "", false, 404)
 	try(guest, "DELETE", "/filters/mine", "/filters/{name}", "", false, 401)
 
 	try(ann, "DELETE", "/account", "/account", `{"current_password":"wrong"}`, false, 403)

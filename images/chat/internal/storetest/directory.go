@@ -714,7 +714,7 @@ func testFilters(d *dir) {
 		d.Errorf("another's: %v, %v", got, err)
 	}
 	d.want("delete", d.DeleteFilter(d.ctx(), a.ID, "b"), nil)
-	d.want("delete again", d.DeleteFilter(d.ctx(), a.ID, "b"), nil)
+	d.want("delete again", d.DeleteFilter(d.ctx(), a.ID, "b"), people.ErrNone)
 	for i := range people.MaxFilters - 2 {
 		d.want("save", d.SaveFilter(d.ctx(), a.ID, people.SavedFilter{Name: fmt.Sprint(i), Filter: "x"}), nil)
 	}

@@ -112,7 +112,7 @@ func withAccounts(c *config, call accountCall, out io.Writer) error {
 		}
 	}
 	logger := slog.New(slog.DiscardHandler)
-	store, _, err := openStore(c, logger)
+	store, _, err := openStore(c, logger, nil)
 	if err != nil {
 		return err
 	}

@@ -41,6 +41,7 @@ type config struct {
 		AppendTimeout    time.Duration `default:"5s" env:"CHAT_APPEND_TIMEOUT" min:"100ms" max:"1m" help:"after which a post is answered unavailable"`
 		RedisPartitions  int           `default:"0" env:"CHAT_REDIS_PARTITIONS" min:"0" max:"256" help:"partitions of the log, fixed at its first use; 0: 1, or 16 on Cluster"`
 		RedisMinReplicas string        `default:"auto" env:"CHAT_REDIS_MIN_REPLICAS" help:"replicas that have a message before it is acknowledged; auto: 0, or 1 with Sentinel or Cluster"`
+		RedisMemory      int64         `default:"0" env:"CHAT_REDIS_MEMORY" min:"0" help:"bytes of memory in Redis that log, remembered keys and indexes may take together; retention keeps to it; 0: three quarters of Redis's maxmemory"`
 		RedisPrefix      string        `default:"chat" env:"CHAT_REDIS_PREFIX" min:"1" max:"64" help:"first part of every key in Redis"`
 	} `embed:"" group:"The message log"`
 	Keep chat.Retention `embed:"" group:"The message log"`

@@ -16,11 +16,12 @@ var allowed = map[string][]string{
 	"internal/people":     {"internal/chat"},
 	"internal/wire":       {"internal/chat", "internal/people"},
 	"internal/localstore": {"internal/chat", "internal/people"},
-	"internal/redisstore": {"internal/chat", "internal/people"},
+	"internal/redisstore": {"internal/chat", "internal/people", "internal/trouble"},
+	"internal/trouble":    {},
 	"internal/redisnode":  {},
 	"internal/redistest":  {},
 	"internal/storetest":  {"internal/chat", "internal/people"},
-	"internal/measured":   {"internal/chat"},
+	"internal/measured":   {"internal/chat", "internal/trouble"},
 	"internal/clock":      {},
 	"internal/limit":      {"internal/chat"},
 	"internal/feed":       {"internal/chat", "internal/clock", "internal/filter", "internal/wire"},
@@ -32,7 +33,7 @@ var allowed = map[string][]string{
 	"cmd/house":       {},
 	"cmd/chat": {
 		"api", "web", "internal/chat", "internal/localstore", "internal/redisstore", "internal/redisnode",
-		"internal/measured", "internal/filter", "internal/people", "internal/live", "internal/server",
+		"internal/measured", "internal/trouble", "internal/filter", "internal/people", "internal/live", "internal/server",
 	},
 }
 

@@ -30,6 +30,7 @@ import (
 	"chatapp/chat/internal/redisnode"
 	"chatapp/chat/internal/redisstore"
 	"chatapp/chat/internal/server"
+	"chatapp/chat/internal/trouble"
 	"chatapp/chat/web"
 )
 
@@ -114,10 +115,11 @@ func run(ctx context.Context, c *config, out io.Writer, logger *slog.Logger) (er
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	store, where, err := openStore(c, logger)
+	store, where, err := openStore(c, logger, measured.NewFailures(registry))
 	if err != nil {
 		return err
 	}
+	c.Edge.Trouble = store.trouble
 	defer func() { err = errors.Join(err, store.Close()) }()
 	view := people.NewView(store.directory, logger)
 	view.Start()
@@ -209,6 +211,7 @@ func run(ctx context.Context, c *config, out io.Writer, logger *slog.Logger) (er
 type store struct {
 	log
 	directory people.Directory
+	trouble   func() []string // what it does not do at the moment; nil: not told
 }
 
 type log interface {
@@ -219,7 +222,7 @@ type log interface {
 }
 
 // openStore opens the store that the settings name, and says which it is.
-func openStore(c *config, logger *slog.Logger) (store, string, error) {
+func openStore(c *config, logger *slog.Logger, failed func(trouble.Access, string)) (store, string, error) {
 	if c.Log.RedisURL == "" {
 		local, err := localstore.Open(localstore.Options{Dir: c.Log.Data, Retention: c.Keep, Logger: logger.With("component", "localstore")})
 		if _, damaged := errors.AsType[*localstore.DamageError](err); damaged {
@@ -228,7 +231,7 @@ func openStore(c *config, logger *slog.Logger) (store, string, error) {
 		if err != nil {
 			return store{}, "", fmt.Errorf("--data: %w (%w)", err, errSetting)
 		}
-		return store{local, local.Directory()}, "embedded in " + c.Log.Data, nil
+		return store{local, local.Directory(), nil}, "embedded in " + c.Log.Data, nil
 	}
 	if strings.Contains(c.Log.RedisURL, redisnode.PublicPassword) {
 		logger.Warn("Redis has the passwords that everybody can read in chatapp.yaml: make others, as is said there")
@@ -236,12 +239,12 @@ func openStore(c *config, logger *slog.Logger) (store, string, error) {
 	redisstore.LogClient(logger)
 	shared, err := redisstore.Open(redisstore.Options{
 		URL: c.Log.RedisURL, Partitions: c.Log.RedisPartitions, MinReplicas: c.minReplicas, KeyPrefix: c.Log.RedisPrefix,
-		Retention: c.Keep, Logger: logger,
+		Retention: c.Keep, Memory: c.Log.RedisMemory, Failed: failed, Logger: logger,
 	})
 	if err != nil {
 		return store{}, "", fmt.Errorf("--redis-url: %w (%w)", err, errSetting)
 	}
-	return store{shared, shared.Directory()}, "Redis", nil
+	return store{shared, shared.Directory(), shared.Trouble}, "Redis", nil
 }
 
 // checkFilter says why a filter can't be saved.

@@ -15,9 +15,15 @@ type batcher[T any] struct {
 	refuse  func(item T, cause error)            // answers one that will not be called for
 
 	mu     sync.Mutex
-	queue  []T
+	queue  []waiting[T]
 	closed bool
 	wake   chan struct{} // capacity 1: "the queue is not empty, or closed"
+}
+
+// waiting is an item in a queue.
+type waiting[T any] struct {
+	item T
+	end  time.Time // when it is answered at the latest
 }
 
 // maxWaiting is how many items may wait in one batcher.
@@ -29,13 +35,18 @@ func newBatcher[T any](timeout time.Duration, call func(context.Context, []T), r
 
 func (b *batcher[T]) add(item T) {
 	b.mu.Lock()
-	full := b.closed || len(b.queue) >= maxWaiting
-	if !full {
-		b.queue = append(b.queue, item)
+	var refused error
+	switch {
+	case b.closed:
+		refused = errClosed
+	case len(b.queue) >= maxWaiting:
+		refused = errQueueFull
+	default:
+		b.queue = append(b.queue, waiting[T]{item, time.Now().Add(b.timeout)})
 	}
 	b.mu.Unlock()
-	if full {
-		b.refuse(item, nil)
+	if refused != nil {
+		b.refuse(item, refused)
 		return
 	}
 	b.signal()
@@ -60,42 +71,64 @@ func (b *batcher[T]) signal() {
 func (b *batcher[T]) run(ctx context.Context) {
 	for range b.wake {
 		for {
-			items, closed := b.take()
-			if len(items) == 0 {
+			batch, closed := b.take()
+			if len(batch) == 0 {
 				if closed {
 					return
 				}
 				break
 			}
 			if ctx.Err() != nil {
-				for _, item := range items {
-					b.refuse(item, context.Cause(ctx))
+				for _, w := range batch {
+					b.refuse(w.item, context.Cause(ctx))
 				}
 				continue
 			}
-			call, cancel := context.WithTimeout(ctx, b.timeout)
-			b.call(call, items)
-			cancel()
+			b.callFor(ctx, batch)
 		}
 	}
+}
+
+// callFor makes the call for those of a batch that have time left, as the
+// writer does.
+func (b *batcher[T]) callFor(ctx context.Context, batch []waiting[T]) {
+	soon := time.Now().Add(b.timeout / leastShare)
+	var items []T
+	var end time.Time
+	for _, w := range batch {
+		if w.end.Before(soon) {
+			b.refuse(w.item, context.DeadlineExceeded)
+			continue
+		}
+		if len(items) == 0 {
+			end = w.end
+		}
+		items = append(items, w.item)
+	}
+	if len(items) == 0 {
+		return
+	}
+	ctx, cancel := context.WithDeadline(ctx, end)
+	defer cancel()
+	b.call(ctx, items)
 }
 
 // drain refuses what is still in the queue, where nobody has called run.
 func (b *batcher[T]) drain() {
-	for items, _ := b.take(); len(items) > 0; items, _ = b.take() {
-		for _, item := range items {
-			b.refuse(item, errClosed)
+	for batch, _ := b.take(); len(batch) > 0; batch, _ = b.take() {
+		for _, w := range batch {
+			b.refuse(w.item, errClosed)
 		}
 	}
 }
 
-func (b *batcher[T]) take() (items []T, closed bool) {
+func (b *batcher[T]) take() (batch []waiting[T], closed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := min(len(b.queue), MaxBatch)
-	items, b.queue = b.queue[:n:n], b.queue[n:]
+	batch, b.queue = b.queue[:n:n], b.queue[n:]
 	if len(b.queue) == 0 {
 		b.queue = nil
 	}
-	return items, b.closed
+	return batch, b.closed
 }

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"context"
 	"errors"
 	"time"
 )
@@ -56,14 +57,37 @@ func AsError(err error) *Error {
 	return &Error{Code: CodeInternal, Message: "the server failed; try again with the same key", Cause: err}
 }
 
-// Unavailable is the answer while the log cannot be reached or its answer is
-// not known: nothing was acknowledged, so the same key is safe to send again.
+// Failure is an error of a store that knows what is the matter.
+type Failure interface {
+	error
+	// Reason is what the store does, in words for anybody: "is full".
+	Reason() string
+}
+
+// Unavailable is the answer while the log refuses, cannot be reached, or its
+// answer is not known: nothing was acknowledged, so the same key is safe to
+// send again. It says why, as far as cause tells.
 func Unavailable(cause error) *Error {
+	what := "the message log cannot be reached"
+	var known Failure
+	switch {
+	case errors.As(cause, &known):
+		what = "the message log " + known.Reason()
+	case errors.Is(cause, errClosed):
+		what = "the server is closing"
+	case errors.Is(cause, errQueueFull):
+		what = "too much waits for the message log"
+	case errors.Is(cause, context.DeadlineExceeded):
+		what = "the message log has not answered in time"
+	}
 	return &Error{
-		Code: CodeUnavailable, Message: "the message log cannot be reached; try again with the same key",
+		Code: CodeUnavailable, Message: what + "; try again with the same key",
 		RetryAfter: time.Second, Cause: cause,
 	}
 }
+
+// errQueueFull is why something was not even tried.
+var errQueueFull = errors.New("the queue of the log is full")
 
 func badMessage(text string) *Error { return &Error{Code: CodeBadMessage, Message: text} }
 

@@ -64,8 +64,9 @@ type Log interface {
 	//  R6. What this version does not know, or what is damaged, is given as an
 	//      event of a kind that is not Known: it never ends the reading. All
 	//      processes of this version see it at the same position.
-	//  R7. Where retention has removed events after the position, Gap is set
-	//      in the batch that goes on beyond them. (Of a position between
+	//  R7. Where retention has removed events after the position, or what is
+	//      there now does not follow on what was read, Gap is set in the batch
+	//      that goes on beyond. (Of a position between
 	//      events that were appended together this need not hold.)
 	Read(ctx context.Context, part int, after Pos, max int, wait time.Duration) (Batch, error)
 
@@ -91,8 +92,8 @@ type Log interface {
 	// Topics lists the topics of a partition, in any order.
 	//
 	//  T1. Every topic with a retained event is listed, with the number of
-	//      events appended to it since it last came into being and the time
-	//      of its last one.
+	//      messages that are left of it and the time of its last event. (What
+	//      an earlier version has removed is counted until the topic ends.)
 	//  T2. A topic whose events have all been removed by retention is in time
 	//      no longer listed, and costs nothing.
 	Topics(ctx context.Context, part int) ([]TopicInfo, error)
@@ -128,7 +129,7 @@ type State struct {
 // TopicInfo describes a topic that has messages.
 type TopicInfo struct {
 	Topic    string
-	Messages int64 // appended since it came into being
+	Messages int64 // that retention has left
 	Last     ID    // its last message
 }
 

@@ -37,8 +37,8 @@ type Service struct {
 
 // Options of a Service.
 type Options struct {
-	// AppendTimeout bounds each append; a batch that takes longer is answered
-	// CodeUnavailable.
+	// AppendTimeout is when a post, a vote, an ephemeral message is answered at
+	// the latest, counted from its arrival: CodeUnavailable, if it is not done.
 	AppendTimeout time.Duration
 	// SteppedOver is told of each event that a reader steps over, because it
 	// is damaged or of a kind that is not Known. It is called from many

@@ -8,7 +8,8 @@ import (
 
 // writer is the group commit of one partition: what arrives while an append
 // is under way goes together into the next one. When idle it adds no wait: a
-// lone post is appended at once. Answers come in the order of arrival.
+// lone post is appended at once. Each post is answered within timeout of its
+// arrival, however many are before it. Answers come in the order of arrival.
 type writer struct {
 	log     Log
 	part    int
@@ -23,7 +24,8 @@ type writer struct {
 
 type pending struct {
 	draft Draft
-	kind  Kind // 0: a message
+	kind  Kind      // 0: a message
+	end   time.Time // when it is answered at the latest; add sets it
 	done  func(Message, bool, error)
 }
 
@@ -31,6 +33,8 @@ const (
 	// maxQueued bounds what waits for one partition, in bytes of drafts. At
 	// 16 KiB, the largest draft, that is 2,000 messages; at 200 B, 160,000.
 	maxQueued = 32 << 20
+	// leastShare of a post's time, as a divisor, must be left for it to be tried.
+	leastShare = 8
 	// maxBatchBytes bounds one append, so that one script call stays short.
 	maxBatchBytes = 1 << 20
 )
@@ -40,15 +44,21 @@ func newWriter(log Log, part int, timeout time.Duration) *writer {
 }
 
 func (w *writer) add(p pending) {
+	p.end = time.Now().Add(w.timeout)
 	w.mu.Lock()
-	full := w.closed || w.bytes > maxQueued
-	if !full {
+	var refused error
+	switch {
+	case w.closed:
+		refused = errClosed
+	case w.bytes > maxQueued:
+		refused = errQueueFull
+	default:
 		w.queue = append(w.queue, p)
 		w.bytes += p.draft.Size()
 	}
 	w.mu.Unlock()
-	if full {
-		p.done(Message{}, false, Unavailable(nil))
+	if refused != nil {
+		p.done(Message{}, false, Unavailable(refused))
 		return
 	}
 	w.signal()
@@ -110,7 +120,17 @@ func (w *writer) append(ctx context.Context, batch []pending) {
 		answer(batch, nil, context.Cause(ctx))
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	// What has waited for most of its time is refused while there is some left:
+	// the rest of its time would only make the append of all others too short.
+	late, soon := 0, time.Now().Add(w.timeout/leastShare)
+	for late < len(batch) && batch[late].end.Before(soon) {
+		late++
+	}
+	answer(batch[:late], nil, context.DeadlineExceeded)
+	if batch = batch[late:]; len(batch) == 0 {
+		return
+	}
+	ctx, cancel := context.WithDeadline(ctx, batch[0].end) // the first has come first
 	defer cancel()
 	events := make([]Event, len(batch))
 	for i, p := range batch {

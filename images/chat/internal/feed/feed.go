@@ -94,7 +94,7 @@ func (f *Feed) Run(ctx context.Context) {
 	asking.Go(func() { f.flush(ctx) })
 	asking.Go(func() { f.log.Listen(ctx, func(_ int, list []chat.Ephemeral) { f.hub.Whisper(list) }) })
 	defer asking.Wait()
-	for ctx.Err() == nil {
+	for said := ""; ctx.Err() == nil; {
 		switch err := f.follow(ctx); {
 		case ctx.Err() != nil:
 		case errors.Is(err, errAnotherLog):
@@ -103,8 +103,11 @@ func (f *Feed) Run(ctx context.Context) {
 		case errors.Is(err, errOvertaken):
 			f.options.Logger.Warn("messages were removed before this server had read them: clients resume, and are told")
 			f.options.Metrics.overtaken.Inc()
-		default:
+		case err.Error() != said: // once, not at each try
+			said = err.Error()
 			f.options.Logger.Warn("the log cannot be read", "error", err)
+			clock.Pause(ctx, retryWait)
+		default:
 			clock.Pause(ctx, retryWait)
 		}
 	}

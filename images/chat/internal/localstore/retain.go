@@ -112,10 +112,17 @@ func forgetPlace(tx *bbolt.Tx, e chat.Event) error {
 			return err
 		}
 		v := topics.Get([]byte(name))
-		if last, _, ok := readTopic(v); v != nil && (!ok || last.Compare(at) <= 0) {
-			if err := topics.Delete([]byte(name)); err != nil {
-				return err
-			}
+		last, count, ok := readTopic(v)
+		var err error
+		switch {
+		case v == nil:
+		case !ok || last.Compare(at) <= 0:
+			err = topics.Delete([]byte(name))
+		case e.Kind.IsMessage() && count > 0:
+			err = topics.Put([]byte(name), topicValue(last, count-1))
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -22,7 +22,7 @@ func (s *Store) Append(ctx context.Context, part int, events []chat.Event) ([]ch
 	}
 	p := s.parts[part]
 	b := newBatch(events, p.n)
-	err := s.try(ctx, s.cmd, &p.away, p.keys.log, func(ctx context.Context, c *redis.Client) error {
+	err := s.attempt(ctx, s.cmd, &p.writes, p.keys.log, func(ctx context.Context, c *redis.Client) error {
 		// Once, as a rule; again without the keys that turn out to be known.
 		for len(b.open) > 0 {
 			keys := p.keys.all
@@ -41,6 +41,9 @@ func (s *Store) Append(ctx context.Context, part int, events []chat.Event) ([]ch
 	})
 	if err != nil {
 		return nil, fmt.Errorf("append: %w", err)
+	}
+	if b.fresh { // a full Redis answers what it knows, too
+		s.trouble.Works(p.writes.place, p.writes.access)
 	}
 	return b.results(), nil
 }
@@ -90,7 +93,7 @@ func (s *Store) appended(p *partition, b *batch, reply []any) error {
 		entry.Idx = uint8(idx)
 		b.done[i] = chat.Appended{ID: chat.ID{Pos: entry, Part: b.part}}
 	}
-	b.open = nil
+	b.open, b.fresh = nil, true
 	if marked, _ := reply[3].(int64); marked == 1 {
 		select {
 		case s.marked <- p.n:

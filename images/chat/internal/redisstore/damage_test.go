@@ -88,7 +88,8 @@ func rewriteEntry(t testing.TB, server *redistest.Server, prefix string, at chat
 				fields = append(fields, field.(string))
 			}
 			if entry[0] == id {
-				fields = edit(fields)
+				p := len(fields) - 2 // 'p' and the entry before
+				fields = append(edit(slices.Clone(fields[:p])), fields[p:]...)
 			}
 			args := []any{"xadd", key, entry[0]}
 			for _, field := range fields {

@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"chatapp/chat/internal/people"
+	"chatapp/chat/internal/trouble"
 )
 
 // Directory is a people.Directory on the same Redis as the log. All of its
@@ -24,7 +25,8 @@ import (
 type Directory struct {
 	s    *Store
 	keys peopleKeys
-	away outage
+	// reads and writes may each fail for themselves.
+	reads, writes outage
 	// replicas of the node that holds the directory.
 	replicas replicaSet
 	skew     func() time.Duration // added to Redis' clock; tests turn it
@@ -34,7 +36,11 @@ var _ people.Directory = (*Directory)(nil)
 
 // Directory gives the directory beside this log. It lives as long as the store.
 func (s *Store) Directory() *Directory {
-	return &Directory{s: s, keys: newPeopleKeys(s.opt.KeyPrefix), skew: func() time.Duration { return 0 }}
+	d := &Directory{s: s, keys: newPeopleKeys(s.opt.KeyPrefix), skew: func() time.Duration { return 0 }}
+	d.reads = outage{place: "accounts", access: trouble.Reads}
+	d.writes = outage{place: "accounts", access: trouble.Writes}
+	s.probes.add(&d.writes, &d.replicas, d.keys.call("probe"), "passing")
+	return d
 }
 
 //go:embed lua/people
@@ -80,7 +86,11 @@ func (d *Directory) run(ctx context.Context, change bool, script *redis.Script, 
 	keys := []string{d.keys.call(rand.Text())}
 	args = append([]any{d.keys.prefix, d.skew().Milliseconds()}, args...)
 	var reply []string
-	err := d.s.try(ctx, d.s.cmd, &d.away, d.keys.prefix, func(ctx context.Context, c *redis.Client) (err error) {
+	away := &d.reads
+	if change {
+		away = &d.writes
+	}
+	err := d.s.try(ctx, d.s.cmd, away, d.keys.prefix, func(ctx context.Context, c *redis.Client) (err error) {
 		if change {
 			reply, err = d.s.runDurable(ctx, c, &d.replicas, script, keys, args).StringSlice()
 		} else {
@@ -144,7 +154,7 @@ func (d *Directory) Accounts(ctx context.Context, after string, most int) ([]peo
 	defer cancel()
 	cursor, _ := strconv.ParseUint(after, 10, 64) // "": from the start
 	var pairs []string
-	err := d.s.try(ctx, d.s.cmd, &d.away, d.keys.prefix, func(ctx context.Context, c *redis.Client) error {
+	err := d.s.try(ctx, d.s.cmd, &d.reads, d.keys.prefix, func(ctx context.Context, c *redis.Client) error {
 		var err error
 		pairs, cursor, err = c.HScan(ctx, d.keys.addresses, cursor, "", int64(max(1, most))).Result()
 		return err
@@ -287,7 +297,7 @@ func (d *Directory) Filters(ctx context.Context, who string) ([]people.SavedFilt
 	ctx, cancel := d.s.within(ctx)
 	defer cancel()
 	var all map[string]string
-	err := d.s.try(ctx, d.s.cmd, &d.away, d.keys.prefix, func(ctx context.Context, c *redis.Client) (err error) {
+	err := d.s.try(ctx, d.s.cmd, &d.reads, d.keys.prefix, func(ctx context.Context, c *redis.Client) (err error) {
 		all, err = c.HGetAll(ctx, d.keys.filters(who)).Result()
 		return err
 	})
@@ -349,7 +359,7 @@ func (d *Directory) Changes(ctx context.Context, after string, wait time.Duratio
 func (d *Directory) tail(ctx context.Context, after string, slice time.Duration) (list []people.Change, next string, err error) {
 	const most = 256
 	next = after
-	err = d.s.try(ctx, d.s.tail, &d.away, d.keys.prefix, func(ctx context.Context, c *redis.Client) error {
+	err = d.s.try(ctx, d.s.tail, &d.reads, d.keys.prefix, func(ctx context.Context, c *redis.Client) error {
 		ctx, cancel := context.WithTimeout(ctx, max(0, slice)+tailGrace)
 		defer cancel()
 		streams, err := c.XRead(ctx, &redis.XReadArgs{
@@ -372,7 +382,7 @@ func (d *Directory) tail(ctx context.Context, after string, slice time.Duration)
 
 // extent is up to where the stream of changes was cut, and where it ends.
 func (d *Directory) extent(ctx context.Context) (removed, last streamID, err error) {
-	err = d.s.try(ctx, d.s.cmd, &d.away, d.keys.prefix, func(ctx context.Context, c *redis.Client) error {
+	err = d.s.try(ctx, d.s.cmd, &d.reads, d.keys.prefix, func(ctx context.Context, c *redis.Client) error {
 		info, err := c.XInfoStream(ctx, d.keys.changes).Result()
 		if redis.HasErrorPrefix(err, "no such key") {
 			return nil // nothing has changed yet: both are zero

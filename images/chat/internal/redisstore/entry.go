@@ -25,6 +25,8 @@ import (
 //	events           one string; for each event: a byte, the place of its topic
 //	                 (0 to k-1); three bytes, little-endian, the length of its
 //	                 record; the record (chat.Event.AppendRecord)
+//	'p', and the entry that was the last before this one ("0-0": there was
+//	                 none); versions before have nothing here
 //	                 A later version may add fields here.
 //
 // The index of an event among the events is the last part of its position.
@@ -40,7 +42,8 @@ type entry struct {
 	part    uint8
 	topics  []string
 	blob    string
-	damaged bool // none of its events can be read
+	before  string // the entry that came before, "" if it does not say
+	damaged bool   // none of its events can be read
 }
 
 // damagedIdx is the index of what is damaged to the end of an entry: how many
@@ -76,6 +79,9 @@ func parseEntry(raw any, part int) (entry, error) {
 	}
 	e.blob, _ = fields[3+2*n].(string)
 	e.damaged = e.blob == ""
+	if rest := fields[entryFields+2*n:]; len(rest) >= 2 && rest[0] == "p" {
+		e.before, _ = rest[1].(string)
+	}
 	return e, nil
 }
 
@@ -129,6 +135,7 @@ type batch struct {
 	part   uint8
 
 	replies bool // some of the events reply to a message
+	fresh   bool // something was appended
 }
 
 func newBatch(events []chat.Event, part int) *batch {

@@ -16,7 +16,8 @@ import (
 type partition struct {
 	n    int
 	keys partKeys
-	away outage
+	// reads, writes and tidy (retention) may each fail for themselves.
+	reads, writes, tidy outage
 	// replicas of the node that holds the partition.
 	replicas replicaSet
 
@@ -25,6 +26,7 @@ type partition struct {
 	generation int      // counts epochs seen, so that late answers are told apart
 	known      chat.Pos // of the last message appended or read under this epoch
 	end        chat.Pos // of the last message of the last entry read: XREAD may start here
+	endID      string   // that entry, if it is one of ours: the next one names it
 	perEntry   float64  // messages an entry holds, a moving average
 }
 
@@ -44,9 +46,9 @@ func (s *Store) state(ctx context.Context, p *partition) (chat.State, error) {
 		return chat.State{}, err
 	}
 	var st chat.State
-	err := s.try(ctx, s.cmd, &p.away, p.keys.log, func(ctx context.Context, c *redis.Client) error {
+	err := s.try(ctx, s.cmd, &p.reads, p.keys.log, func(ctx context.Context, c *redis.Client) error {
 		fence := p.fenceArgs()
-		reply, err := stateScript.Run(ctx, c, []string{p.keys.log, p.keys.meta}, fence[:]...).StringSlice()
+		reply, err := stateScript.Run(ctx, c, p.keys.all, fence[:]...).StringSlice()
 		if err != nil {
 			return err
 		}
@@ -79,7 +81,7 @@ func (s *Store) learn(p *partition, epoch string, head chat.Pos) {
 	p.mu.Lock()
 	changed := p.epoch != "" && p.epoch != epoch
 	if p.epoch != epoch {
-		p.epoch, p.known, p.end = epoch, chat.Pos{}, chat.Pos{}
+		p.epoch, p.known, p.end, p.endID = epoch, chat.Pos{}, chat.Pos{}, ""
 		p.generation++
 	}
 	p.raise(head)

@@ -40,7 +40,7 @@ func (s *Store) beforeAll(ctx context.Context, p *partition, _ string, before ch
 		count := p.entriesFor(most-len(all)) + 1
 		p.mu.Unlock()
 		var entries []any
-		err := s.try(ctx, s.past, &p.away, p.keys.log, func(ctx context.Context, c *redis.Client) (err error) {
+		err := s.try(ctx, s.past, &p.reads, p.keys.log, func(ctx context.Context, c *redis.Client) (err error) {
 			entries, err = c.Do(ctx, "xrevrange", p.keys.log, from, "-", "count", count).Slice()
 			return err
 		})
@@ -73,7 +73,7 @@ func (s *Store) walk(ctx context.Context, p *partition, topic string, before cha
 	keys := []string{p.keys.log, p.keys.topics}
 	for mode != "done" {
 		var reply []any
-		err := s.try(ctx, s.past, &p.away, p.keys.log, func(ctx context.Context, c *redis.Client) (err error) {
+		err := s.try(ctx, s.past, &p.reads, p.keys.log, func(ctx context.Context, c *redis.Client) (err error) {
 			reply, err = historyScript.Run(ctx, c, keys, topic, before.Ms, before.Seq, int(before.Idx),
 				most-len(all), walkBudget, mode, chain, scan).Slice()
 			return err

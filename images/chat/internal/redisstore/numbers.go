@@ -30,7 +30,7 @@ var (
 
 	voteScript   = redis.NewScript(numbersLua + voteLua)
 	markScript   = redis.NewScript(numbersLua + markLua)
-	forgetScript = redis.NewScript(forgetLua)
+	forgetScript = redis.NewScript(alsoWhenFull + forgetLua)
 	atScript     = redis.NewScript(atLua)
 )
 
@@ -107,14 +107,14 @@ func (s *Store) write(ctx context.Context, p *partition, op func(context.Context
 	if err := s.agree(ctx); err != nil {
 		return err
 	}
-	return s.try(ctx, s.cmd, &p.away, p.keys.log, op)
+	return s.try(ctx, s.cmd, &p.writes, p.keys.log, op)
 }
 
 // ask runs what asks a partition.
 func (s *Store) ask(ctx context.Context, p *partition, op func(context.Context, *redis.Client) error) error {
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	return s.try(ctx, s.cmd, &p.away, p.keys.log, op)
+	return s.try(ctx, s.cmd, &p.reads, p.keys.log, op)
 }
 
 // Tallies implements chat.Numbers.
@@ -325,7 +325,7 @@ func (s *Store) follow(ctx context.Context, p *partition, after chat.Rev, end ti
 			ms = int64(max(1, (slice+time.Millisecond-1)/time.Millisecond)) // 0 would be for ever
 		}
 		var entries []any
-		err := s.try(ctx, s.tail, &p.away, p.keys.log, func(ctx context.Context, c *redis.Client) (err error) {
+		err := s.try(ctx, s.tail, &p.reads, p.keys.log, func(ctx context.Context, c *redis.Client) (err error) {
 			ctx, cancel := context.WithTimeout(ctx, max(slice, 0)+tailGrace)
 			defer cancel()
 			entries, err = xread(ctx, c, p.keys.updates, fmt.Sprintf("%d-0", after), 64, ms)
@@ -481,15 +481,12 @@ func (s *Store) Known(ctx context.Context, part int, key chat.KeyDigest) (chat.I
 // forget removes what is beside messages that retention has removed.
 func (s *Store) forget(p *partition) {
 	for more := 1; more == 1 && s.ctx.Err() == nil; {
-		err := s.try(s.ctx, s.cmd, &p.away, p.keys.log, func(ctx context.Context, c *redis.Client) (err error) {
+		err := s.try(s.ctx, s.cmd, &p.tidy, p.keys.log, func(ctx context.Context, c *redis.Client) (err error) {
 			more, err = forgetScript.Run(ctx, c, p.keys.forget, forgetStep).Int()
 			return err
 		})
 		if err != nil {
-			if s.ctx.Err() == nil && !passing(err) { // what passes is logged by try
-				s.log.Error("forgetting numbers failed", "partition", p.n, "error", err)
-			}
-			return
+			return // try has logged it
 		}
 	}
 }

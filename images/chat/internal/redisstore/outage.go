@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"chatapp/chat/internal/trouble"
 )
 
 const (
@@ -33,9 +35,13 @@ const (
 	backoffFirst, backoffMost = 20 * time.Millisecond, 250 * time.Millisecond
 )
 
-// outage remembers since when something has failed. It starts with the first
-// failure and ends with the next success.
+// outage remembers since when an access to a place has failed. It starts with
+// the first failure and ends with the next success. What may be read can be
+// refused to writers: so reads and writes have an outage each.
 type outage struct {
+	place  string // as the log and readyz call it
+	access trouble.Access
+
 	mu    sync.Mutex
 	since time.Time // zero: it works
 }
@@ -49,26 +55,20 @@ func (o *outage) age(now time.Time) time.Duration {
 	return now.Sub(o.since)
 }
 
-// failed notes a failure of what was begun at start, and whether it is the first.
-func (o *outage) failed(start time.Time) (first bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if first = o.since.IsZero(); first {
-		o.since = start
-	}
-	return first
-}
-
-// works notes a success, and gives how long the outage was.
-func (o *outage) works() time.Duration {
+// failed notes a failure of what was begun at start.
+func (o *outage) failed(start time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.since.IsZero() {
-		return 0
+		o.since = start
 	}
-	d := time.Since(o.since)
+}
+
+// ends notes that there is an answer.
+func (o *outage) ends() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.since = time.Time{}
-	return d
 }
 
 func (s *Store) patience() time.Duration {
@@ -82,6 +82,15 @@ func (s *Store) patience() time.Duration {
 // pass and the outage is young. op must bear being run again after a run
 // whose outcome is unknown: all of ours do, appends by their keys.
 func (s *Store) try(ctx context.Context, at nodes, away *outage, key string, op func(context.Context, *redis.Client) error) error {
+	err := s.attempt(ctx, at, away, key, op)
+	if err == nil {
+		s.trouble.Works(away.place, away.access)
+	}
+	return err
+}
+
+// attempt is try for what may succeed although such accesses are in trouble.
+func (s *Store) attempt(ctx context.Context, at nodes, away *outage, key string, op func(context.Context, *redis.Client) error) error {
 	for pause := backoffFirst; ; pause = min(2*pause, backoffMost) {
 		start := time.Now()
 		limit := tryTimeout
@@ -89,20 +98,26 @@ func (s *Store) try(ctx context.Context, at nodes, away *outage, key string, op 
 			limit = tryTimeoutAway
 		}
 		err := withoutHosts(s.tryOnce(ctx, limit, at, key, op))
-		if err == nil || !passing(err) {
-			if d := away.works(); d > 0 { // it answers, if only to refuse
-				s.log.Info("redis answers again", "key", key, "after", d.Round(time.Millisecond))
-			}
+		if err == nil {
+			away.ends()
+			return nil
+		}
+		if _, ours := errors.AsType[*errPartitions](err); ours || errors.Is(err, errClosed) || errors.Is(err, redis.ErrClosed) {
 			return err
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil && !answered(err) {
 			// Whose fault it was is not known; a deadline shorter than a try
 			// says nothing about Redis.
 			return errors.Join(context.Cause(ctx), err)
 		}
-		if away.failed(start) {
-			s.log.Warn("redis does not answer", "key", key, "error", err)
+		cause := causeOf(err)
+		s.trouble.Failed(away.place, away.access, cause, err)
+		err = &failure{error: err, cause: cause}
+		if !passing(err) {
+			away.ends() // it answers, if only to refuse: there is nothing to wait for
+			return err
 		}
+		away.failed(start)
 		at.suspect(ctx)
 		if away.age(time.Now())+pause > s.patience() {
 			return err
@@ -129,30 +144,4 @@ func (s *Store) tryOnce(ctx context.Context, limit time.Duration, at nodes, key 
 		return err
 	}
 	return op(ctx, c)
-}
-
-// passing reports whether an error may be gone at the next try: the network's,
-// and those of a Redis that starts, fails over or lacks its replicas.
-func passing(err error) bool {
-	if errors.Is(err, errClosed) || errors.Is(err, redis.ErrClosed) {
-		return false
-	}
-	if _, ours := errors.AsType[*errPartitions](err); ours {
-		return false
-	}
-	if _, ours := errors.AsType[*formError](err); ours {
-		return false
-	}
-	if _, said := errors.AsType[redis.Error](err); !said {
-		return true
-	}
-	for _, prefix := range [...]string{
-		"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS",
-		"MOVED", "ASK", "UNBLOCKED", "NOSCRIPT", "max number of clients",
-	} {
-		if redis.HasErrorPrefix(err, prefix) {
-			return true
-		}
-	}
-	return false
 }

@@ -27,7 +27,7 @@ func (s *Store) Tell(ctx context.Context, server string, here chat.Here) (chat.C
 	}
 	keys := []string{s.keys.presence, s.keys.open, s.keys.about, s.keys.users}
 	var crowd chat.Crowd
-	err := s.try(ctx, s.cmd, &s.away, s.keys.presence, func(ctx context.Context, c *redis.Client) error {
+	err := s.try(ctx, s.cmd, &s.present, s.keys.presence, func(ctx context.Context, c *redis.Client) error {
 		sums, err := presenceScript.Run(ctx, c, keys, args...).Int64Slice()
 		if err != nil {
 			return err

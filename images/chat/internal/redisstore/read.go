@@ -37,7 +37,7 @@ func (s *Store) Read(ctx context.Context, part int, after chat.Pos, most int, wa
 	if err != nil {
 		return chat.Batch{}, fmt.Errorf("read: %w", err)
 	}
-	batch := chat.Batch{After: after, Events: got.events, Through: after, Gap: len(got.events) > 0 && got.beyond(after)}
+	batch := chat.Batch{After: after, Events: got.events, Through: after, Gap: len(got.events) > 0 && (got.broken || got.beyond(after))}
 	if len(got.events) > 0 {
 		batch.Through = got.events[len(got.events)-1].ID.Pos
 	}
@@ -49,6 +49,7 @@ func (s *Store) Read(ctx context.Context, part int, after chat.Pos, most int, wa
 type fetched struct {
 	events []chat.Event
 	floor  chat.Pos // of the last entry that retention has removed
+	broken bool     // an entry does not name the one that was read before it
 }
 
 // beyond reports whether retention has removed entries after that of a position.
@@ -66,7 +67,7 @@ func (s *Store) read(ctx context.Context, p *partition, after chat.Pos, most int
 	atEnd := after == p.end || after.IsZero()
 	p.mu.Unlock()
 	if !atEnd || !time.Now().Before(end) {
-		got, err := s.fetch(ctx, p, after, most, s.past, &p.away, func(ctx context.Context, c *redis.Client, count int) ([]any, chat.Pos, error) {
+		got, err := s.fetch(ctx, p, after, most, s.past, &p.reads, func(ctx context.Context, c *redis.Client, count int) ([]any, chat.Pos, error) {
 			return askWithFloor(ctx, c, p, "xrange", p.keys.log, entryID(after), "+", "count", count)
 		})
 		if err != nil || len(got.events) > 0 {
@@ -78,7 +79,7 @@ func (s *Store) read(ctx context.Context, p *partition, after chat.Pos, most int
 		if slice <= 0 || ctx.Err() != nil {
 			return fetched{}, nil
 		}
-		got, err := s.fetch(ctx, p, after, most, s.tail, &p.away, func(ctx context.Context, c *redis.Client, count int) ([]any, chat.Pos, error) {
+		got, err := s.fetch(ctx, p, after, most, s.tail, &p.reads, func(ctx context.Context, c *redis.Client, count int) ([]any, chat.Pos, error) {
 			ms := max(1, (slice+time.Millisecond-1)/time.Millisecond) // 0 would be for ever
 			ctx, cancel := context.WithTimeout(ctx, slice+tailGrace)
 			defer cancel()
@@ -144,6 +145,7 @@ func (s *Store) fetch(ctx context.Context, p *partition, after chat.Pos, most in
 ) (got fetched, err error) {
 	p.mu.Lock()
 	generation := p.generation
+	before := p.follows(after)
 	count := p.entriesFor(most) + 1 // that of after may be among them
 	p.mu.Unlock()
 	var entries []any
@@ -161,6 +163,12 @@ func (s *Store) fetch(ctx context.Context, p *partition, after chat.Pos, most in
 		if err != nil {
 			return got, err
 		}
+		if id := entryID(e.at); id != before {
+			got.broken = got.broken || before != "" && e.before != "" && e.before != before
+			if before = id; e.before == "" { // of an earlier version, or not ours: what is next may not name it
+				before = ""
+			}
+		}
 		used++
 		all = e.events(all)
 		if used == 1 { // it may be the entry that after is in
@@ -170,11 +178,18 @@ func (s *Store) fetch(ctx context.Context, p *partition, after chat.Pos, most in
 			break
 		}
 	}
+	if got.broken {
+		// What was read before is gone, and others have appended since: while
+		// this process knows of it, the fence will find out.
+		if _, err := s.state(ctx, p); err != nil {
+			return fetched{}, err
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(all) > 0 && p.generation == generation {
 		last := all[len(all)-1]
-		p.end = last.ID.Pos // whole entries were taken
+		p.end, p.endID = last.ID.Pos, before // whole entries were taken
 		if last.Kind != chat.KindDamaged {
 			p.raise(p.end) // a foreign entry is not part of what the fence guards
 		}
@@ -182,6 +197,21 @@ func (s *Store) fetch(ctx context.Context, p *partition, after chat.Pos, most in
 	}
 	got.events = all
 	return got, nil
+}
+
+// follows gives the entry that has to be the one before what comes after a
+// position; "" if that is not known. p.mu is held.
+func (p *partition) follows(after chat.Pos) string {
+	switch id := entryID(after); {
+	case after.IsZero():
+		return ""
+	case after == p.end:
+		return p.endID
+	case id == entryID(p.known):
+		return id
+	default:
+		return ""
+	}
 }
 
 // entriesFor is how many entries hold about n events. p.mu is held.

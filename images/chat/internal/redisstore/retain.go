@@ -72,17 +72,21 @@ func (s *Store) keepTidy() {
 func (s *Store) retain(p *partition) {
 	r := s.opt.Retention
 	for more := 1; more == 1 && s.ctx.Err() == nil; {
-		err := s.try(s.ctx, s.cmd, &p.away, p.keys.log, func(ctx context.Context, c *redis.Client) (err error) {
-			more, err = retainScript.Run(ctx, c, p.keys.all,
-				s.share(r.Messages), s.share(r.Bytes), r.Age.Milliseconds(), keyPeriod.Milliseconds()).Int()
+		var found []int64
+		err := s.try(s.ctx, s.cmd, &p.tidy, p.keys.log, func(ctx context.Context, c *redis.Client) (err error) {
+			found, err = retainScript.Run(ctx, c, p.keys.all,
+				s.share(r.Messages), s.share(r.Bytes), r.Age.Milliseconds(), keyPeriod.Milliseconds(),
+				s.share(s.memory.budget())).Int64Slice()
+			if err == nil && len(found) != 4 {
+				err = errAnswer("the answer of retain.lua")
+			}
 			return err
 		})
 		if err != nil {
-			if s.ctx.Err() == nil && !passing(err) { // what passes is logged by try
-				s.log.Error("retention failed", "partition", p.n, "error", err)
-			}
-			return
+			return // try has logged it
 		}
+		more = int(found[0])
+		s.memory.used(p.n, use{all: found[1], keys: found[2], cut: found[3] == 1})
 	}
 	s.forget(p)
 }

@@ -19,13 +19,25 @@ var (
 	retainLua string
 	//go:embed lua/presence.lua
 	presenceLua string
+	//go:embed lua/agree.lua
+	agreeLua string
+	//go:embed lua/probe.lua
+	probeLua string
 )
+
+// What a full Redis has to do still: retention, which frees more than it
+// takes, and the little that a server needs to go on, and to start. Redis
+// refuses other scripts at their first write; if that is retention's, nothing
+// is ever freed.
+const alsoWhenFull = "#!lua flags=allow-oom\n"
 
 // One script, one operation. They never change while the process runs.
 var (
 	appendScript   = redis.NewScript(fenceLua + numbersLua + appendLua)
-	stateScript    = redis.NewScript(fenceLua + stateLua)
+	stateScript    = redis.NewScript(alsoWhenFull + fenceLua + stateLua)
 	historyScript  = redis.NewScript(historyLua)
-	retainScript   = redis.NewScript(retainLua)
-	presenceScript = redis.NewScript(presenceLua)
+	retainScript   = redis.NewScript(alsoWhenFull + retainLua)
+	presenceScript = redis.NewScript(alsoWhenFull + presenceLua)
+	agreeScript    = redis.NewScript(alsoWhenFull + agreeLua)
+	probeScript    = redis.NewScript(probeLua)
 )

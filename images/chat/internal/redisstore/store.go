@@ -46,6 +46,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"chatapp/chat/internal/chat"
+	"chatapp/chat/internal/trouble"
 )
 
 // Options says where the log is and how it is kept. The zero value of each
@@ -71,6 +72,16 @@ type Options struct {
 	// prefixes may share a Redis.
 	KeyPrefix string
 
+	// Memory is how many bytes of Redis's memory the log, the keys it
+	// remembers and what stands beside may take together: retention removes
+	// messages sooner to keep to it. 0: three quarters of Redis's maxmemory, as
+	// far as that is set and known.
+	Memory int64
+
+	// Failed is told the access ("reads", "writes") and the cause of each
+	// access that fails. It must not block. Nil: nobody is told.
+	Failed func(access trouble.Access, cause string)
+
 	Logger *slog.Logger // nil: silent
 }
 
@@ -94,16 +105,20 @@ type Store struct {
 	log    *slog.Logger
 	keys   globalKeys
 	parts  []*partition
-	away   outage // of presence and the partition count
-	cmd    nodes  // for what is answered at once: appends and questions of state
-	past   nodes  // for what is read back, so that no reader takes a post's connection
-	tail   nodes  // for XREAD BLOCK: a tail that waits holds its connection
-	agreed atomic.Bool
+	// present and settled: of presence, and of the partition count.
+	present, settled outage
+	trouble          *trouble.Book
+	cmd              nodes // for what is answered at once: appends and questions of state
+	past             nodes // for what is read back, so that no reader takes a post's connection
+	tail             nodes // for XREAD BLOCK: a tail that waits holds its connection
+	agreed           atomic.Bool
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelCauseFunc
 	tidy   sync.WaitGroup
 	marked chan int // partitions that set a mark: retention may have work
+	memory memory
+	probes probes
 }
 
 var (
@@ -113,8 +128,8 @@ var (
 
 var errClosed = errors.New("the store is closed")
 
-// Open checks the options and starts the store's one goroutine, which sees to
-// retention. It does not need Redis: a process may start while Redis is away.
+// Open checks the options and starts the store's two goroutines: one sees to
+// retention, one watches Redis. It does not need Redis: a process may start while Redis is away.
 // Close frees everything.
 func Open(o Options) (*Store, error) {
 	target, err := parseURL(o.URL)
@@ -154,21 +169,31 @@ func Open(o Options) (*Store, error) {
 
 	s := &Store{
 		opt: o, form: target.form, target: target, keys: keys,
-		log:    o.Logger.With("component", "redisstore"),
-		marked: make(chan int, o.Partitions),
-		cmd:    target.connect(commandPool, 0),
-		past:   target.connect(pastPool, 0),
-		tail:   target.connect(tailPool+3*o.Partitions, tailSlice+tailGrace),
+		log:     o.Logger.With("component", "redisstore"),
+		present: outage{place: "presence", access: trouble.Writes},
+		settled: outage{place: "the log's settings", access: trouble.Reads},
+		marked:  make(chan int, o.Partitions),
+		cmd:     target.connect(commandPool, 0),
+		past:    target.connect(pastPool, 0),
+		tail:    target.connect(tailPool+3*o.Partitions, tailSlice+tailGrace),
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	for n := range o.Partitions {
-		s.parts = append(s.parts, &partition{n: n, keys: newPartKeys(o.KeyPrefix, n), perEntry: 1})
+		p := &partition{n: n, keys: newPartKeys(o.KeyPrefix, n), perEntry: 1}
+		place := fmt.Sprintf("partition %d", n)
+		p.reads = outage{place: place, access: trouble.Reads}
+		p.writes = outage{place: place, access: trouble.Writes}
+		p.tidy = outage{place: "retention in " + place, access: trouble.Writes}
+		s.parts = append(s.parts, p)
+		s.probes.add(&p.writes, &p.replicas, p.keys.meta, "")
 	}
+	s.trouble = trouble.New("redis", s.log, o.Failed)
 	s.tidy.Go(s.keepTidy)
+	s.tidy.Go(s.keepWatch)
 	return s, nil
 }
 
-// Close ends every call under way and the store's goroutine.
+// Close ends every call under way and the store's goroutines.
 func (s *Store) Close() error {
 	s.cancel(errClosed)
 	s.tidy.Wait()
@@ -196,12 +221,12 @@ func (s *Store) agree(ctx context.Context) error {
 	if s.agreed.Load() {
 		return nil
 	}
-	return s.try(ctx, s.cmd, &s.away, s.keys.partitions, func(ctx context.Context, c *redis.Client) error {
-		recorded, err := c.Do(ctx, "set", s.keys.partitions, len(s.parts), "nx", "get").Text()
-		if err != nil && !errors.Is(err, redis.Nil) {
+	return s.try(ctx, s.cmd, &s.settled, s.keys.partitions, func(ctx context.Context, c *redis.Client) error {
+		recorded, err := agreeScript.Run(ctx, c, []string{s.keys.partitions}, len(s.parts)).Text()
+		if err != nil {
 			return err
 		}
-		if n, err := strconv.Atoi(recorded); recorded != "" && (err != nil || n != len(s.parts)) {
+		if n, err := strconv.Atoi(recorded); err != nil || n != len(s.parts) {
 			return &errPartitions{recorded: n, set: len(s.parts)}
 		}
 		s.agreed.Store(true)

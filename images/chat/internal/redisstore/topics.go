@@ -27,7 +27,7 @@ func (s *Store) Topics(ctx context.Context, part int) ([]chat.TopicInfo, error) 
 		for cursor, begun := uint64(0), false; !begun || cursor != 0; begun = true {
 			var some []string
 			var next uint64
-			err := s.try(ctx, s.past, &p.away, p.keys.log, func(ctx context.Context, c *redis.Client) (err error) {
+			err := s.try(ctx, s.past, &p.reads, p.keys.log, func(ctx context.Context, c *redis.Client) (err error) {
 				some, next, err = c.HScan(ctx, hash, cursor, "", topicsStep).Result()
 				return err
 			})
@@ -65,7 +65,7 @@ func (s *Store) Last(ctx context.Context, part int, topics []string) ([]chat.Pos
 			names[j] = topics[i]
 		}
 		var infos []any
-		err := s.try(ctx, s.past, &p.away, p.keys.log, func(ctx context.Context, c *redis.Client) (err error) {
+		err := s.try(ctx, s.past, &p.reads, p.keys.log, func(ctx context.Context, c *redis.Client) (err error) {
 			infos, err = c.HMGet(ctx, hash, names...).Result()
 			return err
 		})

@@ -26,16 +26,16 @@
 --
 -- The entry: version '1' and k; for each topic its name and what the topics
 -- hash said of it before (messages, entry, index; '-': nothing), which leads
--- to the entry before this one that holds it; 'm' and the messages.
+-- to the entry before this one that holds it; 'm' and the messages; 'p' and
+-- the entry before it.
 --
 -- What costs here is the passing of strings between Redis and Lua, 0.1 µs and
 -- more for each: hence one string for all messages, and few, wide commands.
 local n, k = tonumber(ARGV[9]), tonumber(ARGV[10])
 local keys, topics = 11, 11 + n
 
-local meta = redis.call('HMGET', KEYS[3], 'epoch', 'head', 'count', 'bytes', 'mark_count', 'mark_bytes', 'mark_ms')
-local head = meta[2] or '0-0-0'
-local epoch = fence(KEYS[1], KEYS[3], meta[1], head)
+local meta = redis.call('HMGET', KEYS[3], 'epoch', 'head', 'count', 'bytes', 'mark_count', 'mark_bytes', 'mark_ms', 'floor')
+local epoch, head = fence(meta[1], meta[2], meta[8])
 
 local answer = {epoch, head, '', 0}
 local known = {}
@@ -51,8 +51,13 @@ for g = 5, 7 do
 end
 if next(known) then
   -- This must write: WAIT waits for the caller's last write, and the caller
-  -- asks whether these messages are on a replica.
-  redis.call('HINCRBY', KEYS[3], 'duplicates', #answer / 2 - 2)
+  -- asks whether these messages are on a replica. A full Redis refuses what
+  -- could take memory; then these two, which leave nothing, are the write.
+  local counted = redis.pcall('HINCRBY', KEYS[3], 'duplicates', #answer / 2 - 2)
+  if type(counted) == 'table' and counted.err then
+    redis.call('PEXPIRE', KEYS[3], 1000000000)
+    redis.call('PERSIST', KEYS[3])
+  end
   return answer
 end
 
@@ -96,6 +101,7 @@ for j = 1, k do
   counts[j] = prev and string.match(prev, '^%d+') or 0
 end
 entry[2 * k + 5], entry[2 * k + 6] = 'm', ARGV[11]
+entry[2 * k + 7], entry[2 * k + 8] = 'p', string.match(head, '^%d+-%d+')
 local id = redis.call('XADD', unpack(entry))
 
 local ids, base = {KEYS[5]}, id .. '-'

@@ -53,7 +53,7 @@ end
 
 -- spend counts an entry's events, and the work of looking at all.
 local function spend(fields)
-  budget = budget - #fields[#fields] - 10 * #fields
+  budget = budget - #fields[#fields] - #(fields[#fields - 2] or '') - 10 * #fields
 end
 
 -- get gives the fields of an entry, nil if retention has removed it.

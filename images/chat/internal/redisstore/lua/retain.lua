@@ -4,7 +4,10 @@
 -- KEYS  1 log  2 topics  3 meta  4 marks  5..7 keys0..keys2
 -- ARGV  1..3  how much to keep: messages, bytes, milliseconds; 0: no limit
 --       4     the generations of keys move on every so many milliseconds
--- Gives 1 if there may be more to forget at once, else 0.
+--       5     how many bytes of memory all keys of the partition may take; 0: no limit
+-- Gives 1 if there may be more to forget at once, else 0; how many bytes of
+--       memory the partition takes, and its keys0..keys2; 1 if messages were removed for
+--       the sake of memory alone, else 0.
 --
 -- Its work is that of the entries it removes, at most those between two marks,
 -- however many topics there are.
@@ -13,7 +16,15 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local meta = redis.call('HMGET', KEYS[3], 'head', 'count', 'bytes', 'mark_count', 'rotated')
 local head, count, bytes = string.match(meta[1] or '', '^%d+-%d+'), tonumber(meta[2] or 0), tonumber(meta[3] or 0)
 if not head then
-  return 0
+  return {0, 0, 0, 0}
+end
+local function memory(...)
+  local sum = 0
+  for _, key in ipairs({...}) do
+    local size = redis.pcall('MEMORY', 'USAGE', key) -- a user of narrow rights may not ask
+    sum = sum + (type(size) == 'number' and size or 0)
+  end
+  return sum
 end
 
 if not meta[5] then
@@ -39,22 +50,29 @@ if old(head) and tonumber(meta[4] or 0) < count then
   redis.call('HSET', KEYS[3], 'mark_count', count, 'mark_bytes', bytes, 'mark_ms', now)
 end
 
+local keys = memory(KEYS[5], KEYS[6], KEYS[7])
+local all = keys + memory(KEYS[1], KEYS[2], KEYS[2] .. ':rooms', KEYS[3], KEYS[4])
+local budget = tonumber(ARGV[5])
+
 local mark = redis.call('LINDEX', KEYS[4], 0)
 if not mark then
-  return 0
+  return {0, all, keys, 0}
 end
 local cut, c, b = string.match(mark, '^(%d+-%d+) (%d+) (%d+)')
 if not cut then -- damaged: the next mark serves
   redis.call('LPOP', KEYS[4])
-  return 1
+  return {1, all, keys, 0}
 end
-if not (messages > 0 and count - c >= messages or size > 0 and bytes - b >= size or old(cut)) then
-  return 0
+local due = messages > 0 and count - c >= messages or size > 0 and bytes - b >= size or old(cut)
+local full = budget > 0 and all > budget
+if not (due or full) then
+  return {0, all, keys, 0}
 end
 
--- Which topics end here: those whose last entry is among the removed. An entry
+-- Which topics end here: those whose last entry is among the removed; the
+-- others have so many messages fewer. An entry
 -- that is not in the form of entry.go may hold any topic.
-local last, unread, from = {}, {}, '-'
+local last, removed, unread, from = {}, {}, {}, '-'
 repeat
   local page = redis.call('XRANGE', KEYS[1], from, cut, 'COUNT', 16)
   for _, entry in ipairs(page) do
@@ -63,6 +81,15 @@ repeat
     if k and fields[3 + 2 * k] == 'm' then
       for j = 0, k - 1 do
         last[fields[3 + 2 * j]] = entry[1]
+      end
+      local blob, i = fields[4 + 2 * k] or '', 1
+      while i + 3 <= #blob do
+        local t, x, y, z, kind = string.byte(blob, i, i + 4)
+        local topic = t < k and fields[3 + 2 * t]
+        if topic and (kind == 109 or kind == 114) then -- m, r: a message
+          removed[topic] = (removed[topic] or 0) + 1
+        end
+        i = i + 4 + x + 256 * y + 65536 * z
       end
     else
       unread[entry[1]] = true
@@ -76,8 +103,12 @@ local function forget(hash, names)
     local infos = redis.call('HMGET', hash, unpack(names, i, to))
     for j = i, to do
       local info = infos[j - i + 1]
-      if info and string.match(info, '^%d+ (%d+-%d+)') == last[names[j]] then
+      local n, entry = string.match(info or '', '^(%d+) (%d+-%d+)')
+      if entry == last[names[j]] and n then
         redis.call('HDEL', hash, names[j])
+      elseif n and removed[names[j]] then
+        n = math.max(0, n - removed[names[j]])
+        redis.call('HSET', hash, names[j], string.format('%.0f', n) .. string.match(info, '^%d+(.*)$'))
       end
     end
   end
@@ -103,4 +134,4 @@ local ms, seq = string.match(cut, '^(%d+)-(%d+)$')
 redis.call('XTRIM', KEYS[1], 'MINID', string.format('%s-%.0f', ms, seq + 1))
 redis.call('LPOP', KEYS[4])
 redis.call('HSET', KEYS[3], 'floor', cut)
-return 1
+return {1, all, keys, due and 0 or 1}

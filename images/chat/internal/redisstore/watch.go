@@ -1,0 +1,84 @@
+package redisstore
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// probePeriod is the time between two looks at whether writes that were
+	// refused are taken again: nobody may be posting meanwhile.
+	probePeriod = time.Second
+	// memoryPeriod is the time between two looks at Redis's memory.
+	memoryPeriod = 30 * time.Second
+)
+
+// probes are the places where writes may be refused. The zero value has none.
+type probes struct {
+	mu   sync.Mutex
+	list []probe
+}
+
+type probe struct {
+	away     *outage // of writes
+	replicas *replicaSet
+	key, arg string // of lua/probe.lua
+}
+
+func (l *probes) add(away *outage, replicas *replicaSet, key, arg string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(l.list, probe{away, replicas, key, arg})
+}
+
+func (l *probes) all() []probe {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.list[:len(l.list):len(l.list)]
+}
+
+// Trouble says, a sentence each, what Redis does not do at the moment, and what
+// is wrong with how it is set up.
+func (s *Store) Trouble() []string { return s.trouble.Sentences() }
+
+// keepWatch is a goroutine of the store's. It finds out when writes that were
+// refused are taken again, and how much memory Redis may take.
+func (s *Store) keepWatch() {
+	tick := time.NewTicker(probePeriod)
+	defer tick.Stop()
+	var looked time.Time
+	for {
+		if time.Since(looked) >= memoryPeriod && s.lookAtMemory() {
+			looked = time.Now()
+		}
+		s.probe()
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// probe writes where writes were refused. Its own failures are not counted.
+func (s *Store) probe() {
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	for _, p := range s.probes.all() {
+		if !s.trouble.In(p.away.place, p.away.access) {
+			continue
+		}
+		asking.Go(func() {
+			err := s.tryOnce(s.ctx, tryTimeoutAway, s.cmd, p.key, func(ctx context.Context, c *redis.Client) error {
+				return s.runDurable(ctx, c, p.replicas, probeScript, []string{p.key}, []any{p.arg}).Err()
+			})
+			if err == nil {
+				p.away.ends()
+				s.trouble.Works(p.away.place, p.away.access)
+			}
+		})
+	}
+}

@@ -77,7 +77,7 @@ images: ## docker build each folder of images/
 
 .PHONY: loadtest
 loadtest: build ## a minute of load: 200 users, 2 pods, Redis, 2 workers; leaves results/
-	@loadtest/report/setup && loadtest/run steady
+	@loadtest/setup && loadtest/run steady
 
 .PHONY: report
 report: ## report.pdf from results/, the code and chatapp.yaml

@@ -19,7 +19,7 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
-from chatload import options, shapes
+from chatload import options, shapes, targets
 from chatload.dispatch import ChatDispatcher
 from chatload.master import Master
 from chatload.proberunner import be_probe_if_told
@@ -53,6 +53,21 @@ def add_settings(parser: LocustArgumentParser) -> None:
     options.add_arguments(parser)
 
 
+def check_settings(environment: Environment) -> None:
+    """Raise ValueError for settings with which no run could begin.
+
+    environment: Locust's, with its parsed options. The chat's address may still come from the web
+    UI's form, unless there is no form, or one is given already.
+    """
+    given = vars(environment.parsed_options)
+    chosen = options.parse(given)
+    targets.bases(chosen.hosts)
+    if isinstance(environment.runner, WorkerRunner):
+        return  # the master says what is loaded
+    if given["headless"] or given["autostart"] or environment.host or chosen.targets:
+        targets.chosen(environment.host, chosen.targets, chosen.hosts)
+
+
 @events.init.add_listener
 def wire_up(environment: Environment, web_ui: Any = None, **_: Any) -> None:
     """Called once, when Locust's runner exists and nothing runs yet.
@@ -62,7 +77,7 @@ def wire_up(environment: Environment, web_ui: Any = None, **_: Any) -> None:
     """
     # Wrong settings must stop here: later they would stop a run half-way.
     try:
-        options.parse(vars(environment.parsed_options))
+        check_settings(environment)
     except ValueError as error:
         sys.stderr.write(f"locust: {error}\n")
         sys.exit(2)

@@ -65,13 +65,15 @@ def objects_for(scenario: Scenario) -> list[dict[str, object]]:
 def _filled(job: dict[str, Any], scenario: Scenario) -> dict[str, object]:
     """The Job with a scenario's arguments and environment."""
     container = job["spec"]["template"]["spec"]["containers"][0]
-    arguments = ["--processes", str(scenario.workers)]
+    processes = [f"--workers={scenario.workers}", f"--probes={scenario.probe_workers}"]
+    arguments = []
     if not scenario.stages:
         arguments += ["-u", str(scenario.users), "-r", str(scenario.spawn_rate)]
         arguments += ["-t", f"{scenario.seconds:g}s"]
     for name, value in scenario.options.items():
         arguments += ["--" + name.replace("_", "-"), str(value).lower()]
-    container["args"] = [*container["args"], *arguments]
+    given = container["args"]
+    container["args"] = [*processes, *given[given.index("--") :], *arguments]
     if scenario.stages:
         stages = {"name": VARIABLE, "value": json.dumps(scenario.stages)}
         container.setdefault("env", []).append(stages)

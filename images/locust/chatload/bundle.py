@@ -1,15 +1,18 @@
 """Runs Locust and prints its artefacts into the log: for a Kubernetes Job, whose pod nobody can
 copy from once it has ended.
 
-``python -m chatload.bundle FOLDER -- LOCUST-ARGUMENTS…`` runs ``locust`` with ``--artefacts
-FOLDER``, passes TERM and INT on to it, prints the folder as base64 of a tar.gz between two marks,
-and ends with Locust's exit code. ``loadtest/run --where cluster`` reads it.
+``python -m chatload.bundle FOLDER [--workers N] [--probes N] -- LOCUST-ARGUMENTS…`` runs ``locust``
+with ``--artefacts FOLDER``, as the master of so many workers and probe workers in processes of
+their own (0 and 0: alone), passes TERM and INT on to it, prints the folder as base64 of a tar.gz
+between two marks, and ends with the master's exit code. ``loadtest/run --where cluster`` reads it.
 """
 
 from __future__ import annotations
 
+import argparse
 import base64
 import io
+import os
 import signal
 import subprocess
 import sys
@@ -18,6 +21,12 @@ import textwrap
 from pathlib import Path
 from types import FrameType
 
+from chatload import probe
+
+#: Seconds that the workers may take to come, and to end by themselves when the master has ended.
+COMING, GOING = 60, 10
+#: What tells Locust of a run: for the master, not for its workers.
+_OF_THE_RUN = ("LOCUST_USERS", "LOCUST_SPAWN_RATE", "LOCUST_RUN_TIME")
 BEGIN, END = "-----BEGIN CHATLOAD ARTEFACTS-----", "-----END CHATLOAD ARTEFACTS-----"
 
 
@@ -32,14 +41,35 @@ def bundled(folder: Path) -> str:
     return "\n".join([BEGIN, *textwrap.wrap(text, 120), END])
 
 
+def start_workers(workers: int, probes: int) -> list[subprocess.Popen[bytes]]:
+    """Start workers of the crowd, and such that measure (:mod:`chatload.probe`), of a master on
+    this machine."""
+    env = {name: value for name, value in os.environ.items() if name not in _OF_THE_RUN}
+    command = [sys.executable, "-m", "locust", "--worker", "--master-host", "127.0.0.1"]
+    return [
+        subprocess.Popen(command, env={**env, probe.VARIABLE: "1"} if one >= workers else env)
+        for one in range(workers + probes)
+    ]
+
+
 def main(arguments: list[str]) -> int:
     """Run Locust, then print. Returns Locust's exit code."""
-    if len(arguments) < 2 or arguments[1] != "--":
-        sys.stderr.write("usage: python -m chatload.bundle FOLDER -- LOCUST-ARGUMENTS\n")
+    if "--" not in arguments:
+        sys.stderr.write("usage: python -m chatload.bundle FOLDER [--workers N] -- LOCUST-ARGS\n")
         return 2
-    folder = Path(arguments[0])
+    cut = arguments.index("--")
+    parser = argparse.ArgumentParser(prog="chatload.bundle")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--probes", type=int, default=0)
+    chosen = parser.parse_args(arguments[:cut])
+    folder: Path = chosen.folder
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "locust", "--artefacts", str(folder), *arguments[2:]]
+    helpers = start_workers(chosen.workers, chosen.probes)
+    command = [sys.executable, "-m", "locust", "--artefacts", str(folder), *arguments[cut + 1 :]]
+    if helpers:
+        command += ["--master", "--expect-workers", str(len(helpers))]
+        command += ["--expect-workers-max-wait", str(COMING)]
     child = subprocess.Popen(command)
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
@@ -49,6 +79,12 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, pass_on)
     signal.signal(signal.SIGINT, pass_on)
     code = child.wait()
+    for helper in helpers:
+        try:
+            helper.wait(GOING)
+        except subprocess.TimeoutExpired:
+            helper.kill()
+            helper.wait()
     print(bundled(folder), flush=True)
     return code
 

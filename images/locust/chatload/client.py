@@ -27,6 +27,8 @@ from chatload.transport import GONE, BufferedSocket, close, close_code, describe
 CONNECT_TIMEOUT = 15.0
 #: Longest back-off after failed connections, seconds; the shortest is that of posts.
 BACKOFF_LAST = 8.0
+#: The same while the run drains.
+BACKOFF_DRAINING = 1.0
 #: Why a connection was left on purpose.
 LEFT, STOPPED, BYE = "left", "stopped", "bye"
 #: First letter of the names of probes: whose messages a probing process times.
@@ -177,7 +179,9 @@ class ChatClient:
                 return
             if ended in (LEFT, BYE):
                 continue
-            pause = min(BACKOFF_LAST, BACKOFF_FIRST * 2**failures)
+            # At the end everybody hurries: the run waits for them.
+            last = BACKOFF_DRAINING if self.bench.draining else BACKOFF_LAST
+            pause = min(last, BACKOFF_FIRST * 2**failures)
             gevent.sleep(pause * (0.5 + self._rng.random() / 2))
 
     def _one_connection(self) -> str:

@@ -6,15 +6,24 @@ shares just before. So the weights are set there. Probe workers get none of thes
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import islice
 from typing import Any
 
 from locust import User
-from locust.dispatch import UsersDispatcher
+from locust.dispatch import UsersDispatcher, _kl_generator
 from locust.env import Environment
 from locust.runners import WorkerNode
 
 from chatload import options as settings
 from chatload.probe import is_probe
+
+
+def kinds(people: int, weights: dict[str, float]) -> Counter[str]:
+    """How many of each kind Locust's dispatcher makes of so many people: kind → number."""
+    # By name, as Locust sorts its classes: ties are broken alike.
+    chosen = _kl_generator(sorted(weights.items()))
+    return Counter(name for name in islice(chosen, people) if name is not None)
 
 
 class ChatDispatcher(UsersDispatcher):

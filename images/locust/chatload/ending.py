@@ -14,6 +14,7 @@ import gevent
 
 from chatload.books import pack_books
 from chatload.canon import Canon, unpack_canons
+from chatload.outbox import ACK_TIMEOUT
 from chatload.pages import PageError, fetcher, read_back
 from chatload.text import broken
 
@@ -24,12 +25,42 @@ log = logging.getLogger("chatload.ending")
 
 #: Seconds without any delivery after which waiting on looks pointless, and the drain gives up.
 QUIET = 5.0
+#: Seconds without any open socket after which nobody waits for one any more: longer than a pod
+#: takes to come back and people take to notice.
+NOBODY = 8.0
+#: Seconds without any answer, delivery or connection after which waiting on is pointless: a post is
+#: tried anew after ACK_TIMEOUT, which must have its chance.
+STUCK = ACK_TIMEOUT + 2.0
+#: Seconds in which no page of history came after which the remaining topics are not asked for.
+UNREADABLE = 12.0
 #: Seconds between two looks at who is still waiting.
 LOOK_EVERY = 0.25
 #: Seconds between two signs of life to the master while a long step goes on.
 BUSY_EVERY = 2.0
 #: Most losses that become rows of Locust's failure table.
 LOSSES_SHOWN = 1_000
+
+
+class Hope:
+    """Whether waiting on may change anything: a chat that is gone must not hold up the end.
+
+    worker: whose people are watched. Made when a step begins.
+    """
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        #: When the state changed last, and that state, by :meth:`left`'s argument and the sockets.
+        self._changed, self._state = time.monotonic(), (-1, -1)
+
+    def left(self, progress: int) -> bool:
+        """Whether there is hope. progress: a number that changes when something happens."""
+        worker, now = self._worker, time.monotonic()
+        sockets = sum(client.connected.is_set() for client in worker.clients)
+        if (progress, sockets) != self._state:
+            self._changed, self._state = now, (progress, sockets)
+        if sockets or not worker.clients:
+            worker.connected_at = now
+        return now - worker.connected_at < NOBODY and now - self._changed < STUCK
 
 
 def hand_in(worker: Worker) -> dict[str, Any]:
@@ -40,7 +71,10 @@ def hand_in(worker: Worker) -> dict[str, Any]:
     for client in worker.clients:
         client.come_back()
     deadline = time.monotonic() + worker.options.drain_timeout
+    worker.connected_at, hope = time.monotonic(), Hope(worker)
     while time.monotonic() < deadline and not posting.idle:
+        if not hope.left(sum(client.outbox.pending for client in worker.clients)):
+            break
         gevent.sleep(0.05)
     worker.closed = True
     return {"books": pack_books(worker.ledger.books)}
@@ -50,18 +84,25 @@ def look_up(worker: Worker, topics: list[str]) -> dict[str, Any]:
     """Read topics back to their beginning. A topic that could not be read is null."""
     rng = random.Random()
     fetch = fetcher(lambda: worker.target(rng))
-    last = time.monotonic()
+    # When a sign of life was given, and when a page came.
+    last = came = time.monotonic()
     histories: dict[str, Any] = {}
 
     def progress(_: int) -> None:
         """Tell the master now and then that this goes on; let others run."""
-        nonlocal last
+        nonlocal last, came
         gevent.sleep(0)
+        came = time.monotonic()
         if time.monotonic() - last > BUSY_EVERY:
             last = time.monotonic()
             worker.busy()
 
     for topic in topics:
+        # Else each of a hundred topics would wait for its own time-outs.
+        if time.monotonic() - came > UNREADABLE:
+            worker.failure("history", "not asked for: no page came for long")
+            histories[topic] = None
+            continue
         try:
             messages = read_back(fetch, topic, progress)
             for one in messages:
@@ -97,7 +138,7 @@ def hear_out(worker: Worker, canons: dict[str, Canon]) -> int:
     deadline = time.monotonic() + worker.options.drain_timeout
     quiet_since, delivered = time.monotonic(), -1
     waiting = list(worker.clients)
-    told = time.monotonic()
+    told, hope = time.monotonic(), Hope(worker)
     while time.monotonic() < deadline:
         accounts = [one.account for one in waiting if one.account and one.connected.is_set()]
         behind = {id(one) for one in worker.ledger.behind(accounts, canons)}
@@ -113,6 +154,8 @@ def hear_out(worker: Worker, canons: dict[str, Canon]) -> int:
         # Quiet, and everybody connected: what is missing will not come. It is lost.
         connected = all(one.connected.is_set() for one in waiting)
         if connected and time.monotonic() - quiet_since > QUIET:
+            break
+        if not hope.left(delivered):
             break
         if time.monotonic() - told > BUSY_EVERY:
             told = time.monotonic()

@@ -20,7 +20,7 @@ import gevent
 from gevent.event import Event
 from locust.env import Environment
 
-from chatload import gates
+from chatload import gates, targets
 from chatload import options as settings
 from chatload.artefacts import write_artefacts
 from chatload.books import merge_books, unpack_books
@@ -52,6 +52,9 @@ class Master:
         self._runner: Any = runner
         self.run: Run | None = None
         self._changed = Event()
+        #: Set while no run drains.
+        self._drained = Event()
+        self._drained.set()
         #: Locust's ids of the workers that were sent a start of the present run.
         self._told: set[str] = set()
         #: worker number → Locust's id, and the rate it was told last.
@@ -73,6 +76,7 @@ class Master:
         environment.events.test_stopping.add_listener(self._on_test_stopping)
         # TERM and INT: Locust fixes the exit code right after `quitting`, so settle before that.
         environment.events.quitting.add_listener(self._on_test_stopping)
+        environment.events.reset_stats.add_listener(self._on_reset)
         environment.events.worker_connect.add_listener(self._on_worker_connect)
         environment.events.spawning_complete.add_listener(self._on_spawned)
 
@@ -81,9 +85,7 @@ class Master:
     def _on_test_start(self, environment: Environment, **_: Any) -> None:
         """Locust starts a run: name it and tell the workers, before users are spawned."""
         options = settings.parse(vars(environment.parsed_options))
-        host = options.targets or environment.host or ""
-        if not host:
-            raise ValueError("no chat to load: give --host, or --targets")
+        host = ",".join(targets.chosen(environment.host, options.targets, options.hosts))
         # Eight characters that sort by time and differ between runs: topics are named after it.
         name = f"{int(time.time() * 10):x}"[-8:]
         self.run = Run(name, options, host, self._worker_count(), self._planned())
@@ -149,6 +151,23 @@ class Master:
             self.run.set_rate(rate)
             self.note(f"{rate:g} posts/s")
             self._share_out(self.run)
+
+    def edit(self, rate: float, left: float | None) -> None:
+        """The running load was edited: a new rate of posts, and seconds until it ends by itself
+        (None: when it is stopped)."""
+        if self.run is not None:
+            self.run.planned = 0.0 if left is None else self.run.elapsed() / 1e6 + left
+            self.set_rate(rate)
+
+    def _on_reset(self, **_: Any) -> None:
+        """Reset was pressed: figures count from now; a run that is over is put away."""
+        if self.run is None:
+            return
+        if self.run.state == "finished":
+            self.run = None
+        else:
+            self.run.reset()
+            self.note("figures reset")
 
     def note(self, text: str) -> None:
         """Write down what happened, for the charts."""
@@ -223,33 +242,55 @@ class Master:
     def _on_test_stopping(self, environment: Environment, **_: Any) -> None:
         """The load is over and all users still live: drain, settle, judge."""
         run = self.run
+        if run is not None and run.state == "draining":
+            # A second Stop, or the run time's end: Locust goes on to take the users down when this
+            # returns, and they are needed until the books are settled.
+            self._drained.wait()
         if run is None or run.state != "running":
             return
         run.state = "draining"
+        self._drained.clear()
+        try:
+            self._end(run)
+        finally:
+            if run.state != "finished":
+                # Cut off in the middle: no verdict, so nothing is proved.
+                run.gates, run.state = run.judge(), "finished"
+            self._drained.set()
+
+    def _end(self, run: Run) -> None:
+        """Drain, settle, judge, write down."""
         run.ended = time.time()
         run.watch(0, settled=False)
         log.info("run %s: draining", run.name)
         self._send("chat_drain", {"run": run.name})
-        self._wait(run, lambda: len(run.posted))
+        self._wait(run, "answers to the last posts", lambda: len(run.posted))
         books = merge_books(unpack_books(done["books"]) for done in run.posted.values())
         topics = sorted({topic for topic, _ in books})
         histories = self._look(run, topics)
         canons, verdict = establish_all(books, histories, kept_messages=run.options.kept_messages)
         self._send("chat_settle", {"run": run.name, "canons": pack_canons(canons)})
-        self._wait(run, lambda: len(run.settled))
+        self._wait(run, "the last deliveries", lambda: len(run.settled))
         for done in run.settled.values():
             verdict.merge(Verdict.unpacked(done["verdict"]))
         self._look_again(run, canons, verdict)
         self._conclude(run, verdict)
-        environment.process_exit_code = run.exit_code
+        self.environment.process_exit_code = run.exit_code
         self._write(run)
         self._announce(run)
 
-    def _wait(self, run: Run, answers: Callable[[], int]) -> None:
-        """Wait until all workers that are still alive have answered, or have long been silent."""
+    def _wait(self, run: Run, what: str, answers: Callable[[], int], of: int | None = None) -> None:
+        """Wait until all workers that are still alive have answered, or have long been silent.
+
+        what: is waited for, in words. answers: how many there are. of: how many there will be;
+        None: as many as there are workers.
+        """
         self._busy = time.monotonic()
         patience = run.options.drain_timeout + PATIENCE
-        while time.monotonic() - self._busy < patience and answers() < self._expected(run):
+        while time.monotonic() - self._busy < patience:
+            run.step = (what, self._busy + patience)
+            if answers() >= (self._expected(run) if of is None else of):
+                return
             self._changed.clear()
             self._changed.wait(0.5)
 
@@ -271,11 +312,7 @@ class Master:
                 asked += 1
                 data = {"run": run.name, "topics": mine}
                 self._send("chat_look", data, self._ids[index])
-        self._busy = time.monotonic()
-        patience = run.options.drain_timeout + PATIENCE
-        while time.monotonic() - self._busy < patience and len(run.looked) < asked:
-            self._changed.clear()
-            self._changed.wait(0.5)
+        self._wait(run, "the history of every topic", lambda: len(run.looked), asked)
         return {
             topic: History.unpacked(packed)
             for done in run.looked.values()

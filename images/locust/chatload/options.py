@@ -21,6 +21,8 @@ class Options:
 
     #: Base URLs of the chat, comma separated; empty: Locust's host. Users spread over them.
     targets: str = ""
+    #: The only base URLs that may be loaded, comma separated; empty: any.
+    hosts: str = ""
     #: Number of topics of the run, named after it, so that each run starts with empty ones.
     topics: int = 1
     #: How many of the topics a user reads (and a poster posts to).
@@ -113,6 +115,7 @@ class Options:
 _NOT_IN_FORM = {
     "artefacts",
     "targets",
+    "hosts",
     "max_worker_cpu",
     "max_loop_lag_ms",
     "max_schedule_lag_ms",
@@ -135,6 +138,7 @@ _NOT_IN_FORM = {
 #: Setting → (what the form and --help say, least value, greatest value).
 FIELDS: dict[str, tuple[str, float, float]] = {
     "targets": ("Base URLs of the chat, comma separated (default: the host)", 0, 0),
+    "hosts": ("The only base URLs that may be loaded, comma separated (empty: any)", 0, 0),
     "topics": ("Number of topics of this run", 1, 100_000),
     "topics_per_user": ("Topics each user reads and posts to", 1, 256),
     "topic_skew": ("0: topics equally busy; 1: Zipf, a few hot ones", 0, 5),
@@ -176,12 +180,17 @@ FIELDS: dict[str, tuple[str, float, float]] = {
 _CAST: dict[object, Callable[[Any], Any]] = {int: int, float: float, str: str}
 
 
+#: People, and people started a second, where nobody says otherwise. Locust's own defaults, 1 and 1,
+#: would be a lone reader who hears nobody.
+PEOPLE, SPAWN_RATE = 50, 10
+
+
 def flag(name: str) -> str:
     """The command-line flag of a setting."""
     return "--" + name.replace("_", "-")
 
 
-def add_arguments(parser: Any) -> None:
+def add_arguments(parser: Any, **_more: Any) -> None:
     """Add every setting to Locust's argument parser (its ``init_command_line_parser`` event)."""
     group = parser.add_argument_group("Chat load")
     for one in fields(Options):
@@ -198,6 +207,7 @@ def add_arguments(parser: Any) -> None:
         )
         # An argument group does not know Locust's own keyword, its parser reads the attribute.
         action.include_in_web_ui = one.name not in _NOT_IN_FORM
+    parser.set_defaults(num_users=PEOPLE, spawn_rate=SPAWN_RATE)
 
 
 def _truth(text: str) -> bool:

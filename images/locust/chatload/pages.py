@@ -7,6 +7,7 @@ byte budget): so whoever wants all reads on until ``more`` is false.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from http.client import HTTPException
 from urllib.parse import quote
@@ -16,8 +17,10 @@ from chatload.wire import Message, WireError, message
 
 #: Messages asked for at a time.
 PAGE = 200
-#: Seconds for one page, and how often it is tried.
-TIMEOUT, TRIES = 10.0, 4
+#: Seconds for one page, how often it is tried, and seconds after which it is not tried anew.
+TIMEOUT, TRIES, GIVE_UP = 10.0, 4, 10.0
+#: Seconds between the first two tries; twice as long each time.
+PAUSE = 0.2
 
 
 class PageError(Exception):
@@ -74,16 +77,19 @@ def read_back(
 
 def _page(fetch: Callable[[str], bytes], path: str) -> tuple[list[Message], bool]:
     """One page, tried a few times."""
-    reason = ""
-    for _ in range(TRIES):
+    reason, began = "", time.monotonic()
+    for attempt in range(TRIES):
         try:
             body = json.loads(fetch(path))
             return [message(item) for item in body["messages"]], bool(body["more"])
         except (OSError, HTTPException) as error:
             reason = type(error).__name__
+            if time.monotonic() - began > GIVE_UP:
+                break
+            time.sleep(PAUSE * 2**attempt)
         except (ValueError, KeyError, TypeError, WireError) as error:
             raise PageError(f"not a page of messages: {type(error).__name__}") from error
-    raise PageError(f"no page after {TRIES} tries: {reason}")
+    raise PageError(f"no page after {attempt + 1} tries: {reason}")
 
 
 def fetcher(target: Callable[[], str]) -> Callable[[str], bytes]:

@@ -51,6 +51,8 @@ class Run:
         self.measured_from: float | None = None
         #: "running", "draining" or "finished".
         self.state = "running"
+        #: While draining: what is waited for, and until when at most (monotonic).
+        self.step = ("", 0.0)
         self.series = Series()
         #: worker number → its latest report, and when that came (monotonic).
         self.reports: dict[int, dict[str, Any]] = {}
@@ -80,6 +82,24 @@ class Run:
     def elapsed(self) -> int:
         """µs since the start."""
         return now_us() - self.clock
+
+    def patience(self) -> float:
+        """Seconds that the present step of draining may still take."""
+        return max(0.0, self.step[1] - time.monotonic())
+
+    def draining(self) -> dict[str, Any] | None:
+        """What the page says while a run drains: its name, what is waited for, and for how many
+        seconds at most. None when it does not drain."""
+        if self.state != "draining":
+            return None
+        return {"run": self.name, "step": self.step[0], "seconds": round(self.patience())}
+
+    def reset(self) -> None:
+        """Figures count from now on. The ledger goes on: a message lost is lost."""
+        self.series = Series()
+        self._watched = self._off = 0
+        if self.measured_from is not None:
+            self.measured_from = max(time.time(), self.measured_from)
 
     def present(self) -> dict[int, dict[str, Any]]:
         """Latest reports of the workers that have reported lately."""
@@ -289,6 +309,7 @@ class Run:
         return {
             "run": self.name,
             "state": self.state,
+            "draining": self.draining(),
             "outcome": self.outcome(),
             "valid": gates.valid(current) if finished else None,
             "exit_code": self.exit_code if finished else None,

@@ -71,6 +71,8 @@ class ChatUser(FastHttpUser):
         if self.chat is not None:
             self.chat.stop()
             self.bench.part(self.chat)
+        # Kept-alive HTTP connections would stay open as long as the process lives.
+        self.client.client.close()
 
     def connect(self) -> None:
         """Open the socket and wait for the first welcome, as for a page to fill."""

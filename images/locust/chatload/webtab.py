@@ -1,47 +1,65 @@
-"""The Chat tab of Locust's web UI.
+"""What the lab adds to Locust's web UI: the Chat tab, an honest form, downloads, a login.
 
 Locust's page is one script that knows tabs by name (``extended_tabs``) and leaves ours empty; a
 small script of our own, added to the page, fills it while it is shown. ``/chat/…`` serves the data
-and the downloads. With ``--web-login`` a user name and password from the environment protect all.
+and the downloads. Start and Edit go through :mod:`chatload.form` first.
 """
 
 from __future__ import annotations
 
-import hmac
 import json
-import os
-import secrets
+import time
 from typing import Any
 
-from flask import Blueprint, Response, redirect, request, session, url_for
-from flask_login import UserMixin, login_user
+import gevent
+from flask import Blueprint, Response, request
+from locust.argument_parser import ui_extra_args_dict
 from locust.env import Environment
 
-from chatload import options as settings
+from chatload import form
 from chatload.artefacts import SCRIPT, files, series_table
 from chatload.master import Master
+from chatload.weblogin import add_login
 
 #: Key of the tab in the page's address (``?tab=chat``); the script looks for it.
 TAB = "chat"
-#: Environment variables that hold the login (from a Secret), with ``--web-login``.
-USER_VARIABLE, PASSWORD_VARIABLE = "LOCUST_WEB_USER", "LOCUST_WEB_PASSWORD"
 #: Kinds of the downloads, by the end of their names.
 _KINDS = {"json": "application/json", "csv": "text/csv", "html": "text/html"}
+#: Downloads that Locust's own tab lists.
+DOWNLOADS = [
+    *("report.html", "summary.json", "series.csv", "rows.csv"),
+    *("gates.csv", "ledger.csv", "histograms.csv", "failures.csv"),
+]
 
 
 def add_chat_tab(environment: Environment, web_ui: Any) -> None:
-    """Add the tab, its data and its downloads to Locust's web UI, before it starts to serve."""
+    """Add the tab, its data, its downloads and the checks, before the web UI starts to serve."""
     master = getattr(environment, "chat_master", None)
     assert isinstance(master, Master)
-    if web_ui.web_login:
-        _add_login(web_ui)
-    web_ui.template_args["extended_tabs"] = [{"title": "Chat", "key": TAB}]
-    web_ui.template_args["extended_csv_files"] = [
-        {"href": f"./chat/{name}", "title": f"Download Chat {name}"}
-        for name in ("report.html", "summary.json", "series.csv", "histograms.csv", "ledger.csv")
-    ]
     base = getattr(environment.parsed_options, "web_base_path", None)
     pages = Blueprint("chat", __name__, url_prefix=base or None)
+    if web_ui.web_login:
+        add_login(web_ui, pages)
+    web_ui.template_args["extended_tabs"] = [{"title": "Chat", "key": TAB}]
+    web_ui.template_args["extended_csv_files"] = [
+        {"href": f"./chat/{name}", "title": f"Download Chat {name}"} for name in DOWNLOADS
+    ]
+    _add_pages(pages, master, web_ui)
+    _add_form(pages, environment, master, web_ui)
+    web_ui.app.register_blueprint(pages)
+
+    @web_ui.app.after_request
+    def add_script(response: Response) -> Response:
+        """Put our script into Locust's page."""
+        if request.endpoint == "locust.index" and response.mimetype == "text/html":
+            page = response.get_data(as_text=True)
+            tag = '<script src="./chat/tab.js"></script><script>chatLab.tab()</script>'
+            response.set_data(page.replace("</body>", f"{tag}</body>"))
+        return response
+
+
+def _add_pages(pages: Blueprint, master: Master, web_ui: Any) -> None:
+    """The script, the data and the downloads, for whoever is logged in."""
 
     @pages.route("/chat/tab.js")
     @web_ui.auth_required_if_enabled
@@ -49,15 +67,20 @@ def add_chat_tab(environment: Environment, web_ui: Any) -> None:
         """The script that draws the tab."""
         return Response(SCRIPT.read_text(encoding="utf-8"), mimetype="text/javascript")
 
+    @pages.route("/chat/state")
+    @web_ui.auth_required_if_enabled
+    def state() -> Response:
+        """Whether the present run drains, and for how long at most: small, asked for often."""
+        return _json({"draining": master.run.draining() if master.run is not None else None})
+
     @pages.route("/chat/data")
     @web_ui.auth_required_if_enabled
     def data() -> Response:
         """The present run: summary and series."""
         run = master.run
-        body: dict[str, Any] = {"summary": None, "series": []}
-        if run is not None:
-            body = {"summary": run.summary(), "series": series_table(run.series)}
-        return Response(json.dumps(body), mimetype="application/json")
+        if run is None:
+            return _json({"summary": None, "series": []})
+        return _json({"summary": run.summary(), "series": series_table(run.series)})
 
     @pages.route("/chat/<name>")
     @web_ui.auth_required_if_enabled
@@ -71,59 +94,72 @@ def add_chat_tab(environment: Environment, web_ui: Any) -> None:
         headers = {"Content-Disposition": f'attachment; filename="chat-{run.name}-{name}"'}
         return Response(found[name], mimetype=kind, headers=headers)
 
-    web_ui.app.register_blueprint(pages)
 
-    @web_ui.app.before_request
-    def check_form() -> Response | None:
-        """A start with wrong settings is refused with the reason, before anything runs."""
-        if not request.path.endswith("/swarm") or request.method != "POST":
-            return None
+def _add_form(pages: Blueprint, environment: Environment, master: Master, web_ui: Any) -> None:
+    """Put the checks before Locust's Start and Edit, behind the login."""
+    locusts_swarm = web_ui.app.view_functions["locust.swarm"]
+    locusts_template = web_ui.update_template_args
+    #: Locust's settings, which its Start and Edit change.
+    present: Any = environment.parsed_options
+    #: When the present run is to end, monotonic seconds; None: when it is stopped.
+    ends: float | None = None
+
+    def swarm() -> Response:
+        """Start or Edit: refused with the reason, before anything is changed; else Locust's."""
+        nonlocal ends
         try:
-            wanted = settings.parse({**vars(environment.parsed_options), **request.form.to_dict()})
+            wanted = form.check(environment, master, request.form.to_dict())
         except ValueError as error:
-            body = {"success": False, "message": str(error), "host": environment.host}
-            return Response(json.dumps(body), mimetype="application/json")
+            return _refused(error)
+        if not wanted.edit:
+            # Else the run time of the last run would count as this one's plan.
+            present.run_time = None
+        answer: Response = locusts_swarm()
+        if not (answer.get_json(silent=True) or {}).get("success"):
+            return answer
+        now = time.monotonic()
+        if wanted.run_time is not None:
+            ends = now + wanted.run_time if wanted.run_time else None
+        elif not wanted.edit:
+            ends = None
+        elif ends is not None:
+            # Locust's edit takes the timer away; the run is to end when it was to end.
+            web_ui._run_time_greenlet = gevent.spawn_later(
+                max(0.1, ends - now), web_ui._stop_runners
+            )
+        if wanted.edit:
+            master.edit(wanted.options.rate, None if ends is None else ends - now)
+        return answer
+
+    @pages.route("/chat/check", methods=["POST"])
+    @web_ui.auth_required_if_enabled
+    def check() -> Response:
+        """What Start or Edit would say to this form; changes nothing."""
+        try:
+            form.check(environment, master, request.form.to_dict())
+        except ValueError as error:
+            return _refused(error)
+        return _json({"success": True})
+
+    def template() -> None:
+        """Locust's values for its page, with what is set now in the fields of the form."""
+        locusts_template()
+        shown = form.present_values(environment, ui_extra_args_dict())
+        web_ui.template_args["extra_options"] = shown
+        runner: Any = environment.runner
         if master.run is not None and master.run.state == "running":
-            master.set_rate(wanted.rate)  # Edit: of a run that is on, users and rate can change
-        return None
+            # What was asked for, not what there is already: an edit starts from it.
+            web_ui.template_args["user_count"] = runner.target_user_count
 
-    @web_ui.app.after_request
-    def add_script(response: Response) -> Response:
-        """Put our script into Locust's page."""
-        if request.endpoint == "locust.index" and response.mimetype == "text/html":
-            page = response.get_data(as_text=True)
-            tag = '<script src="./chat/tab.js"></script><script>chatLab.tab()</script>'
-            response.set_data(page.replace("</body>", f"{tag}</body>"))
-        return response
+    web_ui.app.view_functions["locust.swarm"] = web_ui.auth_required_if_enabled(swarm)
+    web_ui.update_template_args = template
 
 
-class _Person(UserMixin):  # type: ignore[misc]
-    """Who is logged in: there is one name only."""
-
-    def __init__(self, name: str) -> None:
-        self.id = name
+def _refused(error: ValueError) -> Response:
+    """The answer that Locust's page shows in its form."""
+    return _json({"success": False, "message": str(error)})
 
 
-def _add_login(web_ui: Any) -> None:
-    """Let in whoever knows the name and password of the environment. Without both the process
-    ends: a login that lets everybody or nobody in is worse than none."""
-    name, password = os.environ.get(USER_VARIABLE), os.environ.get(PASSWORD_VARIABLE)
-    if not name or not password:
-        raise SystemExit(f"locust: --web-login needs {USER_VARIABLE} and {PASSWORD_VARIABLE}")
-    web_ui.app.secret_key = secrets.token_bytes(32)
-    web_ui.login_manager.user_loader(_Person)
-    web_ui.auth_args = {"username_password_callback": "./chat-login"}
-
-    @web_ui.app.route("/chat-login", methods=["POST"])
-    def check_login() -> Any:
-        """Compare in constant time; say no more than that it was wrong."""
-        given = request.form.get("username", ""), request.form.get("password", "")
-        right = [
-            hmac.compare_digest(mine.encode(), theirs.encode())
-            for mine, theirs in zip((name, password), given, strict=True)
-        ]
-        if all(right):
-            login_user(_Person(name))
-            return redirect(url_for("locust.index"))
-        session["auth_error"] = "Wrong user name or password"
-        return redirect(url_for("locust.login"))
+def _json(body: Any) -> Response:
+    """A JSON answer."""
+    return Response(json.dumps(body), mimetype="application/json")

@@ -94,6 +94,8 @@ class Worker:
         self.draining = self.closed = False
         #: Whether users are still being started for the first time in this run.
         self.ramping = True
+        #: When somebody here was connected last, monotonic seconds; kept while draining.
+        self.connected_at = time.monotonic()
         #: Set while a run is on.
         self.begun = Event()
         self._probed = False

@@ -11,10 +11,12 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from runs import PATIENT, FakeServer, LocustRun
 
@@ -29,8 +31,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def started(url: str, *more: str, env: dict[str, str] | None = None) -> tuple[LocustRun, str]:
-    """Locust with its web UI, and the UI's address, once it answers."""
+def started(
+    url: str, *more: str, env: dict[str, str] | None = None, page: str = "/"
+) -> tuple[LocustRun, str]:
+    """Locust with its web UI, and the UI's address, once its ``page`` answers."""
     port = free_port()
     flags = ["--host", url, "--web-host", "127.0.0.1", "--web-port", str(port), *PATIENT, *more]
     run = LocustRun(flags, env or {}).start()
@@ -38,7 +42,7 @@ def started(url: str, *more: str, env: dict[str, str] | None = None) -> tuple[Lo
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(address, timeout=5):
+            with urllib.request.urlopen(address + page, timeout=5):  # noqa: S310
                 return run, address
         except OSError:
             time.sleep(0.1)
@@ -63,7 +67,7 @@ def measured(address: str) -> float:
 
 def swarm(address: str, **form: str) -> dict[str, object]:
     """Press Start with these fields."""
-    data = urllib.parse.urlencode({"user_count": "3", "spawn_rate": "3", **form}).encode()
+    data = urllib.parse.urlencode({"user_count": "9", "spawn_rate": "9", **form}).encode()
     with urllib.request.urlopen(f"{address}/swarm", data, timeout=30) as answer:  # noqa: S310
         found: dict[str, object] = json.loads(answer.read())
     return found
@@ -135,7 +139,7 @@ def test_runs_in_a_row_are_apart_and_a_rate_can_be_edited(lab: tuple[LocustRun, 
         assert swarm(lab[1], rate="50")["success"]
         # Long enough for its figures to count: a shorter run is INVALID, and rightly so.
         wait_until(lambda: measured(lab[1]) > 60)
-        assert swarm(lab[1], rate="60", user_count="5", spawn_rate="5")["success"]
+        assert swarm(lab[1], rate="60", user_count="12", spawn_rate="5")["success"]
         assert chat_summary(lab[1])["rate"] == 60
         with urllib.request.urlopen(f"{lab[1]}/stop", b"", timeout=60):  # noqa: S310
             pass
@@ -176,6 +180,144 @@ def test_the_login_lets_in_who_knows_the_password_and_nobody_else() -> None:
         assert run.child is not None
         run.child.terminate()
         run.end()
+
+
+def post(opener: urllib.request.OpenerDirector, address: str, **form: str) -> tuple[str, bytes]:
+    """Send a form; where it led to, and the answer."""
+    data = urllib.parse.urlencode(form).encode()
+    with opener.open(address, data, timeout=30) as answer:
+        return str(answer.url), answer.read()
+
+
+def test_a_stranger_changes_nothing_and_learns_nothing() -> None:
+    """The checks of the form ran before the login: they told the host and changed the rate."""
+    secret = {"LOCUST_WEB_USER": "ada", "LOCUST_WEB_PASSWORD": "difference"}
+    stranger = urllib.request.build_opener()
+    friend = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+    with FakeServer([]) as server:
+        flags = ("--web-login", "--web-base-path", "/lab")
+        run, address = started(server.url, *flags, env=secret, page="/lab/")
+        lab = address + "/lab"
+        try:
+            pair = {"password": secret["LOCUST_WEB_PASSWORD"]}
+            url, _ = post(friend, f"{lab}/chat-login", username="ada", **pair)
+            assert url == f"{lab}/"
+            good = {"user_count": "9", "spawn_rate": "9", "rate": "50"}
+            assert json.loads(post(friend, f"{lab}/swarm", **good)[1])["success"]
+
+            def rate() -> float:
+                with friend.open(f"{lab}/chat/data", timeout=10) as answer:
+                    summary = json.loads(answer.read())["summary"]
+                return float(summary["rate"]) if summary else 0.0
+
+            wait_until(lambda: rate() == 50)
+            for path in ("swarm", "chat/check"):
+                for form in ({**good, "rate": "60"}, {**good, "rate": "nonsense"}):
+                    url, body = post(stranger, f"{lab}/{path}", **form)
+                    assert "/lab/login" in url and server.url.encode() not in body
+                    assert b"nonsense" not in body
+            for path in ("chat/data", "chat/state", "chat/summary.json"):
+                with stranger.open(f"{lab}/{path}", timeout=10) as answer:
+                    assert "/lab/login" in answer.url
+            assert rate() == 50
+        finally:
+            assert run.child is not None
+            run.child.terminate()
+            run.end()
+
+
+def test_edit_keeps_settings_and_the_run_time(lab: tuple[LocustRun, str]) -> None:
+    address = lab[1]
+    began = time.monotonic()
+    assert swarm(address, rate="50", topics="2", run_time="12")["success"]
+    wait_until(lambda: (chat_summary(address) or {}).get("state") == "running")
+    # A page that is loaded now knows what is set now.
+    with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310
+        page = answer.read().decode()
+    shown = json.loads(re.findall(r"templateArgs = (.*)", page)[0])["extra_options"]
+    assert shown["rate"]["default_value"] == 50 and shown["topics"]["default_value"] == 2
+    for form, says in (
+        ({"rate": "0"}, "cannot change"),
+        ({"topics": "3"}, "--topics (it is 2)"),
+        ({"host": "http://127.0.0.1:1"}, "host cannot change"),
+    ):
+        answered = swarm(address, **form)
+        assert answered["success"] is False and says in str(answered["message"])
+    assert swarm(address, rate="60", topics="2", user_count="10", spawn_rate="5")["success"]
+    wait_until(lambda: chat_summary(address)["state"] == "draining")
+    # It ends by itself when it was to end, and takes no new run before its books are closed.
+    assert "draining" in str(swarm(address)["message"])
+    assert chat_summary(address)["draining"]["seconds"] > 0
+    wait_until(lambda: chat_summary(address)["state"] == "finished")
+    assert time.monotonic() - began >= 12
+    summary = chat_summary(address)
+    assert summary["outcome"] == "clean", summary["invalid_because"]
+    wait_until(lambda: "leaving" not in str(check(address)))
+    assert urllib.request.urlopen(f"{address}/stats/reset", b"", timeout=10).status == 200  # noqa: S310
+    assert chat_summary(address) is None
+
+
+def check(address: str, **form: str) -> dict[str, object]:
+    """What Start would say."""
+    data = urllib.parse.urlencode({"user_count": "9", "spawn_rate": "9", **form}).encode()
+    with urllib.request.urlopen(f"{address}/chat/check", data, timeout=30) as answer:  # noqa: S310
+        found: dict[str, object] = json.loads(answer.read())
+    return found
+
+
+def test_stop_is_quick_where_sockets_fail_and_stopped_people_hold_none() -> None:
+    with FakeServer([]) as server:
+        run, address = started(server.url)
+        assert run.child is not None and server.child is not None
+        people = psutil.Process(run.child.pid)
+        port = int(server.url.rsplit(":", 1)[1])
+        try:
+            for gone in (False, True):
+                assert swarm(address, rate="50")["success"]
+                wait_until(lambda: measured(address) > 60)
+                if gone:
+                    server.child.kill()
+                    time.sleep(1)
+                began = time.monotonic()
+                with urllib.request.urlopen(f"{address}/stop", b"", timeout=100):  # noqa: S310
+                    pass
+                assert time.monotonic() - began < 30
+                assert chat_summary(address)["outcome"] == ("INVALID" if gone else "clean")
+                held = [one for one in people.net_connections("tcp") if one.raddr
+                        and one.raddr.port == port and one.status == "ESTABLISHED"]  # fmt: skip
+                assert held == []
+                wait_until(lambda: "leaving" not in str(check(address)))
+        finally:
+            run.child.terminate()
+            run.end()
+
+
+def test_a_second_stop_waits_for_the_first(lab: tuple[LocustRun, str]) -> None:
+    """It took the people down while they were being heard out."""
+    address = lab[1]
+    wait_until(lambda: bool(check(address)["success"]))
+    assert swarm(address, rate="50")["success"]
+    wait_until(lambda: measured(address) > 60)
+
+    def stop() -> str:
+        with urllib.request.urlopen(f"{address}/stop", b"", timeout=60):  # noqa: S310
+            return str(chat_summary(address)["outcome"])
+
+    with ThreadPoolExecutor(3) as clicks:
+        assert set(clicks.map(lambda _: stop(), range(3))) == {"clean"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--host", "http://127.0.0.1:9/room"], "sockets would not follow"),
+        (["--headless"], "none is given"),
+        (["--host", "http://127.0.0.1:9", "--hosts", "http://chat"], "CHATLOAD_HOSTS"),
+    ],
+)
+def test_wrong_addresses_stop_the_process_at_once(flags: list[str], says: str) -> None:
+    run = LocustRun(["--web-port", str(free_port()), *flags]).start()
+    assert run.end() == 2 and says in run.output
 
 
 def test_a_login_without_a_password_does_not_start() -> None:

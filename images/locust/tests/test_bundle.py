@@ -1,0 +1,37 @@
+"""A Job's pod: master, workers and a probe, started by one command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from runs import GENERATOR, PATIENT, FakeServer
+
+from chatload.bundle import BEGIN, END, main
+
+
+def test_what_is_missing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["/somewhere"]) == 2 and "usage" in capsys.readouterr().err
+
+
+def test_a_pod_runs_a_crowd_and_a_probe(tmp_path: Path) -> None:
+    with FakeServer([]) as server:
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "chatload.bundle", str(tmp_path)),
+                *("--workers=1", "--probes=1", "--"),
+                *("--headless", "--only-summary", "--host", server.url, "-u", "12", "-r", "12"),
+                *("-t", "8s", "--rate", "20", "--master-bind-host", "127.0.0.1", *PATIENT),
+            ],
+            cwd=GENERATOR,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert BEGIN in done.stdout and END in done.stdout
+    summary = (tmp_path / "summary.json").read_text()
+    assert '"probed": true' in summary and '"deliver_crowd"' in summary

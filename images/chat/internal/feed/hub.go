@@ -8,35 +8,6 @@ import (
 	"chatapp/chat/internal/wire"
 )
 
-// Subscriber takes what the hub hands out. The hub calls it under its mutex:
-// no method may wait, or call the hub.
-type Subscriber interface {
-	// Deliver takes messages as they come from the log. A subscriber for which
-	// too much waits ends itself.
-	Deliver(*wire.Frame)
-	// Whisper takes ephemeral messages. A subscriber for which much waits drops
-	// them.
-	Whisper(*wire.Frame)
-	// Answer takes what the subscriber has asked for.
-	Answer(*wire.Frame)
-	// Lost says that the subscription has ended, since the log is another or
-	// has gone on without this server: the subscriber has to resume.
-	Lost()
-}
-
-// Subscription is a subscriber's place in the hub.
-type Subscription struct {
-	to       Subscriber
-	interest Interest
-	named    []string // interest.named()
-	group    *group
-	at       int // index in the group's list
-
-	// What the batch that is being delivered has for it.
-	batch uint64
-	view  *view
-}
-
 // Hub joins the feed to the subscribers: the window of recent messages, and
 // who wants which topic. Everything happens under one mutex, so that a
 // subscriber attached at a position gets each later message exactly once;
@@ -121,14 +92,6 @@ const (
 	MaxAttachBytes = 256 << 10
 )
 
-// list is where a subscription is kept.
-func (s *Subscription) list() *[]*Subscription {
-	if s.interest.Topics.All {
-		return &s.group.public
-	}
-	return &s.group.others
-}
-
 func (h *Hub) add(s *Subscription) {
 	key := ""
 	if s.interest.Filter != nil {
@@ -162,29 +125,6 @@ func (h *Hub) Renew(s *Subscription) {
 	s.unname()
 	s.named = named
 	s.name()
-}
-
-// name and unname keep the group's byTopic.
-func (s *Subscription) name() {
-	g := s.group
-	for _, topic := range s.named {
-		set := g.byTopic[topic]
-		if set == nil {
-			set = map[*Subscription]struct{}{}
-			g.byTopic[topic] = set
-		}
-		set[s] = struct{}{}
-	}
-}
-
-func (s *Subscription) unname() {
-	g := s.group
-	for _, topic := range s.named {
-		delete(g.byTopic[topic], s)
-		if len(g.byTopic[topic]) == 0 {
-			delete(g.byTopic, topic)
-		}
-	}
 }
 
 // Detach ends the deliveries of a subscription. It may have ended already, and
@@ -239,7 +179,7 @@ func (h *Hub) Snapshot() Snapshot {
 		Start:   slices.Clone(h.window.start),
 		Head:    slices.Clone(h.window.head),
 		Changed: h.changed,
-		hub:     h,
+		fresh:   func(items []Item) []Item { items, _ = h.Fresh(items); return items },
 		items:   slices.Clip(h.window.items),
 	}
 }

@@ -41,9 +41,9 @@ func (v *view) with(t *topicItems) *view {
 }
 
 // shared is the frame of the view, made at its first use.
-func (v *view) shared(d delivery) *wire.Frame {
+func (v *view) shared(frame func([]Item) *wire.Frame) *wire.Frame {
 	if v.frame == nil {
-		v.frame = d.frame(v.items)
+		v.frame = frame(v.items)
 	}
 	return v.frame
 }

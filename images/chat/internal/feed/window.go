@@ -109,7 +109,7 @@ type Snapshot struct {
 	Head    []chat.Pos      // by partition: how far the log had been read
 	Changed <-chan struct{} // closed once Epoch or Head is another
 
-	hub   *Hub
+	fresh func([]Item) []Item // gives items with their newest numbers (Hub.Fresh)
 	items []Item
 }
 
@@ -121,8 +121,7 @@ func (s Snapshot) Covers(pos []chat.Pos) bool { return covers(s.Start, pos) }
 
 // After gives the items of interest that come after pos, in order of arrival.
 func (s Snapshot) After(interest Interest, pos []chat.Pos) []Item {
-	fresh, _ := s.hub.Fresh(after(s.items, interest.unfiltered(), pos))
-	return filtered(fresh, interest)
+	return filtered(s.fresh(after(s.items, interest.unfiltered(), pos)), interest)
 }
 
 // Last gives the last n items of interest that come after pos, in order of
@@ -135,7 +134,7 @@ func (s Snapshot) Last(interest Interest, pos chat.Pos, n int) []Item {
 			continue
 		}
 		if interest.Filter != nil {
-			if fresh, _ := s.hub.Fresh([]Item{it}); !fresh[0].matches(interest.Filter) {
+			if !s.fresh([]Item{it})[0].matches(interest.Filter) {
 				continue
 			}
 		}

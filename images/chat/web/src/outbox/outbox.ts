@@ -145,7 +145,7 @@ export class Outbox {
   onFrame(frame: ServerFrame): void {
     switch (frame.type) {
       case "ack":
-        this.#confirm(frame.key, frame.id, frame.time);
+        if (frame.id !== undefined && frame.time !== undefined) this.#confirm(frame.key, frame.id, frame.time);
         break;
       case "error":
         // One that names nothing and is no outage can only be about what is on the wire.

@@ -1,7 +1,7 @@
 /** From text to frame. Pure; never throws; trusts nothing that came over the network. */
 
-import type { ServerFrame } from "./frames.ts";
-import type { Message } from "./message.ts";
+import type { Numbers, ServerFrame } from "./frames.ts";
+import type { Ephemeral, Message } from "./message.ts";
 
 /** What became of a text: a frame, a frame of a later version to ignore, or a broken one. */
 export type Decoded =
@@ -40,33 +40,41 @@ const readers: { readonly [T in ServerFrame["type"]]: (f: Fields) => ServerFrame
       recovered,
       messages,
       more,
-      ...(str(f["time"]) && { time: f["time"] as string }),
+      ...picked(f, str, "time", "before"),
+      ...picked(f, flag, "numbers"),
       ...(Array.isArray(features) && { features: features.filter(str) }),
     };
   },
   messages(f) {
     const messages = readMessages(f["messages"]);
     if (!messages) return undefined;
-    return { type: "messages", messages, ...(str(f["cursor"]) && { cursor: f["cursor"] as string }) };
+    return { type: "messages", messages, ...picked(f, str, "cursor") };
   },
   ack(f) {
-    if (!str(f["key"]) || !str(f["id"]) || !str(f["time"])) return undefined;
-    return { type: "ack", key: f["key"] as string, id: f["id"] as string, time: f["time"] as string };
+    if (!str(f["key"]) || (!str(f["id"]) && !str(f["time"]))) return undefined;
+    return { type: "ack", key: f["key"], ...picked(f, str, "id", "time") };
   },
   history(f) {
     const messages = readMessages(f["messages"]);
     if (!messages || !str(f["ref"]) || typeof f["more"] !== "boolean") return undefined;
-    return { type: "history", ref: f["ref"] as string, messages, more: f["more"] };
+    return { type: "history", ref: f["ref"] as string, messages, more: f["more"], ...picked(f, str, "before") };
   },
   presence(f) {
     if (!count(f["online"])) return undefined;
     return {
       type: "presence",
       online: f["online"] as number,
-      ...(count(f["guests"]) && { guests: f["guests"] as number }),
-      ...(count(f["users"]) && { users: f["users"] as number }),
-      ...(str(f["cursor"]) && { cursor: f["cursor"] as string }),
+      ...picked(f, count, "guests", "users"),
+      ...picked(f, str, "cursor"),
     };
+  },
+  updates(f) {
+    const updates = all(f["updates"], readNumbers);
+    return updates && { type: "updates", updates, ...picked(f, str, "cursor") };
+  },
+  ephemeral(f) {
+    const messages = all(f["messages"], readSaid);
+    return messages && { type: "ephemeral", messages };
   },
   error(f) {
     if (!str(f["code"]) || !str(f["message"])) return undefined;
@@ -74,9 +82,8 @@ const readers: { readonly [T in ServerFrame["type"]]: (f: Fields) => ServerFrame
       type: "error",
       code: f["code"] as string,
       message: f["message"] as string,
-      ...(str(f["key"]) && { key: f["key"] as string }),
-      ...(str(f["ref"]) && { ref: f["ref"] as string }),
-      ...(count(f["retry_after_ms"]) && { retry_after_ms: f["retry_after_ms"] as number }),
+      ...picked(f, str, "key", "ref", "expected"),
+      ...picked(f, count, "retry_after_ms", "at"),
     };
   },
   bye(f) {
@@ -90,24 +97,56 @@ const readers: { readonly [T in ServerFrame["type"]]: (f: Fields) => ServerFrame
  * at all, since dropping one message of it would be a silent gap.
  */
 export function readMessages(value: unknown): readonly Message[] | undefined {
-  if (!Array.isArray(value)) return undefined;
-  const messages: Message[] = [];
-  for (const item of value) {
-    const message = readMessage(item);
-    if (!message) return undefined;
-    messages.push(message);
-  }
-  return messages;
+  return all(value, readMessage);
 }
 
-function readMessage(value: unknown): Message | undefined {
-  if (!isFields(value)) return undefined;
-  const { id, key, topic, name, email, time, content } = value;
-  if (!str(id) || !str(key) || !str(topic) || !str(name) || !str(email) || !str(time) || !str(content)) {
-    return undefined;
+function all<T>(value: unknown, read: (item: Fields) => T | undefined): readonly T[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const found: T[] = [];
+  for (const item of value) {
+    const one = isFields(item) ? read(item) : undefined;
+    if (one === undefined) return undefined;
+    found.push(one);
   }
-  if (id === "" || Number.isNaN(Date.parse(time))) return undefined;
-  return { id, key, topic, name, email, time, content };
+  return found;
+}
+
+function readMessage(f: Fields): Message | undefined {
+  const { id } = f;
+  const said = readSaid(f);
+  if (!said || !str(id) || id === "") return undefined;
+  return {
+    id,
+    ...said,
+    ...picked(f, str, "reply_to"),
+    ...picked(f, count, "replies", "up", "down"),
+    ...picked(f, flag, "deleted"),
+    ...(f["vote"] === 1 || f["vote"] === -1 ? { vote: f["vote"] } : undefined),
+  };
+}
+
+/** What every message has, kept or not. */
+function readSaid(f: Fields): Ephemeral | undefined {
+  const { key, topic, name, email, time, content } = f;
+  if (!str(key) || !str(topic) || !str(name) || !str(email) || !str(time) || !str(content)) return undefined;
+  if (Number.isNaN(Date.parse(time))) return undefined;
+  return { key, topic, name, email, time, content, ...picked(f, str, "account"), ...picked(f, flag, "verified") };
+}
+
+function readNumbers(f: Fields): Numbers | undefined {
+  const { id, up, down, replies } = f;
+  if (!str(id) || !count(up) || !count(down) || !count(replies)) return undefined;
+  return { id, up, down, replies, ...picked(f, flag, "deleted") };
+}
+
+/** Those of the named fields that are there and of this kind. */
+function picked<T, K extends string>(f: Fields, is: (value: unknown) => value is T, ...names: readonly K[]): { [N in K]?: T } {
+  const found: { [N in K]?: T } = {};
+  for (const name of names) {
+    const value = f[name];
+    if (is(value)) found[name] = value;
+  }
+  return found;
 }
 
 function isFields(value: unknown): value is Fields {
@@ -116,6 +155,10 @@ function isFields(value: unknown): value is Fields {
 
 function str(value: unknown): value is string {
   return typeof value === "string";
+}
+
+function flag(value: unknown): value is boolean {
+  return typeof value === "boolean";
 }
 
 function count(value: unknown): value is number {

@@ -1,6 +1,6 @@
 /** Frames of the wire contract, version 1, as types. */
 
-import type { Draft, Message } from "./message.ts";
+import type { Draft, Ephemeral, Message } from "./message.ts";
 
 export type ErrorCode =
   | "bad_frame"
@@ -23,13 +23,24 @@ export const SUBPROTOCOL = "chat.v1";
 export type ClientFrame =
   | { readonly type: "hello"; readonly topics?: readonly string[]; readonly cursor?: string; readonly limit?: number }
   | { readonly type: "subscribe"; readonly topics: readonly string[] }
-  | ({ readonly type: "post" } & Draft)
+  | ({ readonly type: "post"; readonly ephemeral?: true } & Draft)
+  | {
+      readonly type: "vote";
+      readonly key: string;
+      readonly id: string;
+      readonly vote: number;
+      readonly name?: string;
+      readonly email?: string;
+    }
   | {
       readonly type: "history";
       readonly ref: string;
       readonly topic?: string;
       readonly before?: string;
       readonly limit?: number;
+      /** The direct replies to this message only. */
+      readonly reply_to?: string;
+      readonly filter?: string;
     };
 
 export interface WelcomeFrame {
@@ -45,6 +56,10 @@ export interface WelcomeFrame {
   readonly messages: readonly Message[];
   /** Older history exists. */
   readonly more: boolean;
+  /** False: more numbers changed since the cursor than are told; history has them. */
+  readonly numbers?: boolean;
+  /** Where a filtered page goes on, when it holds less than it could. */
+  readonly before?: string;
 }
 
 export interface MessagesFrame {
@@ -56,8 +71,9 @@ export interface MessagesFrame {
 export interface AckFrame {
   readonly type: "ack";
   readonly key: string;
-  readonly id: string;
-  readonly time: string;
+  /** Missing for a message that is not kept; the time for a vote. */
+  readonly id?: string;
+  readonly time?: string;
 }
 
 export interface HistoryFrame {
@@ -65,6 +81,28 @@ export interface HistoryFrame {
   readonly ref: string;
   readonly messages: readonly Message[];
   readonly more: boolean;
+  /** Where a filtered page goes on, also when it holds nothing. */
+  readonly before?: string;
+}
+
+/** The numbers of one message as they are. */
+export interface Numbers {
+  readonly id: string;
+  readonly up: number;
+  readonly down: number;
+  readonly replies: number;
+  readonly deleted?: boolean;
+}
+
+export interface UpdatesFrame {
+  readonly type: "updates";
+  readonly updates: readonly Numbers[];
+  readonly cursor?: string;
+}
+
+export interface EphemeralFrame {
+  readonly type: "ephemeral";
+  readonly messages: readonly Ephemeral[];
 }
 
 export interface PresenceFrame {
@@ -83,6 +121,9 @@ export interface ErrorFrame {
   readonly key?: string;
   readonly ref?: string;
   readonly retry_after_ms?: number;
+  /** Where a filter can't be read (code point, from 1), and what could stand there. */
+  readonly at?: number;
+  readonly expected?: string;
 }
 
 export interface ByeFrame {
@@ -98,6 +139,8 @@ export type ServerFrame =
   | AckFrame
   | HistoryFrame
   | PresenceFrame
+  | UpdatesFrame
+  | EphemeralFrame
   | ErrorFrame
   | ByeFrame;
 

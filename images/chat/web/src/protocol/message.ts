@@ -14,10 +14,26 @@ export interface Message {
   /** RFC 3339, UTC, milliseconds: always the same length, so it sorts as a string. */
   readonly time: string;
   readonly content: string;
+  /** The message this one answers. */
+  readonly reply_to?: string;
+  /** Counts; absent where they are 0. */
+  readonly replies?: number;
+  readonly up?: number;
+  readonly down?: number;
+  /** One's own vote, as far as it is known. */
+  readonly vote?: number;
+  /** Its content is gone. */
+  readonly deleted?: boolean;
+  /** Posted by this account, which holds the address. */
+  readonly account?: string;
+  readonly verified?: boolean;
 }
 
+/** A message that is kept nowhere: it has no id, no replies and no votes. */
+export type Ephemeral = Pick<Message, "key" | "topic" | "name" | "email" | "time" | "content" | "account" | "verified">;
+
 /** What a person wants to post: a message the log has not seen yet. */
-export type Draft = Pick<Message, "key" | "topic" | "name" | "email" | "content">;
+export type Draft = Pick<Message, "key" | "topic" | "name" | "email" | "content" | "reply_to">;
 
 export const DEFAULT_TOPIC = "general";
 
@@ -47,8 +63,8 @@ export interface DraftProblem {
 
 /** A draft in the form in which it is stored: lines trimmed and in NFC. */
 export function tidy(draft: Omit<Draft, "key">): Omit<Draft, "key"> {
-  const { name, email, topic, content } = draft;
-  return { name: trimLine(name), email: email.trim(), topic: trimLine(topic), content };
+  const { name, email, topic } = draft;
+  return { ...draft, name: trimLine(name), email: email.trim(), topic: trimLine(topic) };
 }
 
 /** The first reason why the server would refuse this (tidy) draft; undefined when there is none. */

@@ -119,9 +119,16 @@ export class Connection {
     const link = this.#current;
     if (!link) return false;
     link.unanswered.add(draft.key);
-    const { key, topic, name, email, content } = draft;
-    this.#send(link, { type: "post", key, topic, name, email, content });
+    const { key, topic, name, email, content, reply_to } = draft;
+    this.#send(link, { type: "post", key, topic, name, email, content, ...(reply_to !== undefined && { reply_to }) });
     return true;
+  }
+
+  /** Sends a frame whose answer is nobody's duty here: a vote, a message that is not kept. False: not connected. */
+  say(frame: ClientFrame): boolean {
+    const link = this.#current;
+    if (link) this.#send(link, frame);
+    return link !== undefined;
   }
 
   /** Asks for history; the answer is a `history` frame with that ref. False: not connected. */
@@ -199,11 +206,16 @@ export class Connection {
         this.#advance(link, frame.cursor);
         break;
       case "messages":
+      case "updates":
         this.#advance(link, frame.cursor);
         break;
       case "presence":
         if (link !== this.#current) return;
         this.#advance(link, frame.cursor);
+        break;
+      case "ephemeral":
+        // A socket that is being left says the same once more, and there is no id to know it by.
+        if (link !== this.#current) return;
         break;
       case "ack":
         this.#answered(link, frame.key);

@@ -4,11 +4,11 @@
  */
 
 import type { Entry } from "../outbox/entry.ts";
-import { worthRetry, type ServerFrame } from "../protocol/frames.ts";
+import { worthRetry, type Numbers, type ServerFrame } from "../protocol/frames.ts";
 import { compareMerged, type Message } from "../protocol/message.ts";
-import { merge } from "./merge.ts";
+import { merge, renew } from "./merge.ts";
 import { viewList } from "./select.ts";
-import { ALL, MAX_TOPICS, type Range, type State } from "./state.ts";
+import { ALL, MAX_FLEETING, MAX_TOPICS, type Range, type State } from "./state.ts";
 
 export type Action =
   | { readonly type: "frame"; readonly frame: ServerFrame }
@@ -80,14 +80,14 @@ export function reduce(state: State, action: Action): State {
 function reduceFrame(state: State, frame: ServerFrame): State {
   switch (frame.type) {
     case "welcome":
-      return frame.recovered ? add(state, frame.messages) : restart(state, frame);
+      return frame.recovered ? tell(state, frame.messages) : restart(state, frame);
     case "messages": {
       const next = add(state, frame.messages);
       return next.messages === state.messages ? next : { ...next, live: news(state, frame.messages) };
     }
     case "history": {
       const view = state.requests.get(frame.ref);
-      const next = add(state, frame.messages);
+      const next = tell(state, frame.messages);
       if (view === undefined) return next;
       const ranges = new Map(next.ranges).set(view, widen(next.ranges.get(view), frame.messages, frame.more));
       return {
@@ -99,8 +99,18 @@ function reduceFrame(state: State, frame: ServerFrame): State {
     }
     case "ack": {
       const entry = state.pending.find(({ key }) => key === frame.key);
-      return entry ? add(state, [messageOf(entry, frame)]) : state;
+      const { id, time } = frame;
+      return entry && id !== undefined && time !== undefined ? add(state, [messageOf(entry, { id, time })]) : state;
     }
+    case "updates":
+      return update(state, frame.updates);
+    case "ephemeral":
+      return {
+        ...state,
+        fleeting: [...state.fleeting, ...frame.messages].slice(-MAX_FLEETING),
+        // Announced like any other; nothing that looks at these asks for an id.
+        live: frame.messages.map((message) => ({ id: "", ...message })),
+      };
     case "presence":
       return state.online === frame.online ? state : { ...state, online: frame.online };
     case "error": {
@@ -152,6 +162,40 @@ function add(state: State, messages: readonly Message[]): State {
   return { ...state, messages: merged, pending, topics: withTopics(state.topics, messages) };
 }
 
+/** Merges messages in that carry their numbers as they are now. */
+function tell(state: State, messages: readonly Message[]): State {
+  const next = add(state, messages);
+  const held = renew(next.messages, messages);
+  return held === next.messages ? next : { ...next, messages: held };
+}
+
+/** Numbers as they are now; of messages that are not held nothing is known. */
+function update(state: State, updates: readonly Numbers[]): State {
+  const news = new Map(updates.map((numbers) => [numbers.id, numbers]));
+  let changed = false;
+  const messages = state.messages.map((message) => {
+    const numbers = news.get(message.id);
+    if (!numbers) return message;
+    const next = counted(message, numbers);
+    changed ||= next !== message;
+    return next;
+  });
+  return changed ? { ...state, messages } : state;
+}
+
+function counted(message: Message, numbers: Numbers): Message {
+  const { up = 0, down = 0, replies = 0, deleted = false } = message;
+  const gone = deleted || numbers.deleted === true;
+  if (up === numbers.up && down === numbers.down && replies === numbers.replies && gone === deleted) return message;
+  return {
+    ...message,
+    up: numbers.up,
+    down: numbers.down,
+    replies: numbers.replies,
+    ...(gone && { deleted: true, content: "" }),
+  };
+}
+
 /** Which of these the list did not hold, in order. */
 function news(before: State, messages: readonly Message[]): readonly Message[] {
   const last = before.messages.at(-1);
@@ -190,8 +234,8 @@ function reduceOutbox(state: State, entries: readonly Entry[]): State {
 
 /** The message that the log made of an entry. */
 function messageOf(entry: Entry, { id, time }: { readonly id: string; readonly time: string }): Message {
-  const { key, topic, name, email, content } = entry;
-  return { id, key, topic, name, email, time, content };
+  const { key, topic, name, email, content, reply_to } = entry;
+  return { id, key, topic, name, email, time, content, ...(reply_to !== undefined && { reply_to }) };
 }
 
 function widen(range: Range | undefined, messages: readonly Message[], more: boolean): Range {

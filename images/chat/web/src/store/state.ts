@@ -1,7 +1,7 @@
 /** Everything the page knows, as one immutable value. */
 
 import type { Entry } from "../outbox/entry.ts";
-import type { Message } from "../protocol/message.ts";
+import type { Ephemeral, Message } from "../protocol/message.ts";
 
 /** The view of every topic, merged. A topic's name is never empty, so this is none. */
 export const ALL = "";
@@ -16,6 +16,9 @@ export interface Range {
 
 /** How many topics are kept at least, the newest, once there are twice as many. */
 export const MAX_TOPICS = 200;
+
+/** So many messages that are kept nowhere are held. */
+export const MAX_FLEETING = 100;
 
 export interface Refusal {
   readonly code: string;
@@ -33,6 +36,8 @@ export interface State {
   readonly requests: ReadonlyMap<string, string>;
   /** Views whose history was refused: why, and whether that is for good. */
   readonly refusals: ReadonlyMap<string, Refusal>;
+  /** Messages that are kept nowhere but here, the newest of them, as they came. */
+  readonly fleeting: readonly Ephemeral[];
   /** Entries of the outbox that the log has not confirmed. */
   readonly pending: readonly Entry[];
   /** Topics known, and the time of the last message in each. */
@@ -50,6 +55,7 @@ export const INITIAL: State = {
   ranges: new Map(),
   requests: new Map(),
   refusals: new Map(),
+  fleeting: [],
   pending: [],
   topics: new Map(),
   online: undefined,

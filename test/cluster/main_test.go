@@ -35,7 +35,7 @@ func TestCluster(t *testing.T) {
 		name string
 		test func(*testing.T)
 	}{
-		{"judge", judge},
+		{"first apply", firstApply},
 		{"every pod", everyPod},
 		{"in a browser", inBrowser},
 		{"rollout", rollout},
@@ -48,7 +48,7 @@ func TestCluster(t *testing.T) {
 		{"drain the node", drain},
 		{"autoscale", autoscale},
 	} {
-		if !t.Run(chapter.name, chapter.test) && chapter.name == "judge" {
+		if !t.Run(chapter.name, chapter.test) && chapter.name == "first apply" {
 			t.Fatal("without a deployment there is nothing more to test")
 		}
 	}

@@ -18,10 +18,10 @@ const redisImage = "redis:8.0-bookworm"
 // are there.
 const startWait = 90 * time.Second
 
-// judge builds, pushes and applies what is in the project, as an automated judge
-// does.
+// firstApply builds, pushes and applies what is in the project, with the commands
+// that the README gives, in an empty namespace.
 // E2E_REUSE=1 leaves it out and tests what is deployed.
-func judge(t *testing.T) {
+func firstApply(t *testing.T) {
 	if os.Getenv("E2E_REUSE") != "" {
 		t.Skip("E2E_REUSE is set: the tests that follow use what is deployed")
 	}

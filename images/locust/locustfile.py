@@ -1,96 +1,122 @@
-"""What Locust loads: the kinds of people, the settings, and the wiring. All work is in chatload/.
+"""Who loads the chat, and what they do.
+
+A person visits the page, opens the socket, reads some history, then reads live and perhaps posts.
+The kinds below differ in what they do next; how many there are of each says ``--posters-share`` and
+its like. What an action is and how it is measured stands in ``chatload/person.py``.
 
 Run it alone (``locust --headless -u 50 -r 10 -t 30s --host http://localhost:30222``), as a master
-and workers, or through ``loadtest/run``. Exit code: 0 clean, 3 a broken ledger, 4 an invalid run.
+and workers, or through ``loadtest/run``. Exit code: 0 clean, 3 a broken ledger, 4 an invalid run,
+5 announced gaps. How to add a kind: loadtest/README.md.
 
-Key variables: ``environment.chat_worker`` is this process's load generator (absent on a master),
-``environment.chat_master`` the judge of the run (absent on a worker).
+Key variables of a person: ``self.options``, the run's settings; ``self.rng``, its own random
+numbers, from the run's seed; ``self.topics``, those it reads; ``self.leaving``, whether the load is
+over. Of Locust's environment: ``chat_worker``, this process's load generator (absent on a master),
+and ``chat_master``, the judge of the run (absent on a worker).
 """
 
-from __future__ import annotations
+from locust import task
 
-import sys
-from typing import Any
+from chatload import setup, shapes
+from chatload.person import Person
 
-import gevent
-from locust import events, runners
-from locust import stats as locust_stats
-from locust.argument_parser import LocustArgumentParser
-from locust.env import Environment
-from locust.runners import MasterRunner, WorkerRunner
+# Settings, clock, ledger, the Chat tab: everything that is not a person.
+setup.set_up()
 
-from chatload import options, shapes, targets
-from chatload.dispatch import ChatDispatcher
-from chatload.master import Master
-from chatload.proberunner import be_probe_if_told
-from chatload.tables import fine_bucket
-from chatload.users import Churner, Lurker, Poster, Reader, SlowReader
-from chatload.webtab import add_chat_tab
-from chatload.worker import Worker
 
-__all__ = ["Churner", "Lurker", "Poster", "Reader", "SlowReader"]
+class Visitor(Person):
+    """Somebody at the page, with a socket. Abstract: those below say what they do there."""
 
-# Three significant digits in Locust's own tables; master and workers must agree.
-locust_stats.bucket_response_time = fine_bucket  # type: ignore[assignment]
+    abstract = True
+    #: Whether this kind posts, and whether it is slow to read.
+    posts, slow = False, False
 
-# Seconds without a heartbeat until the master calls a worker missing and takes its users from it.
-# Starting hundreds of users keeps a worker busy for longer than Locust's three; that a worker was
-# silent is a gate of our own.
-runners.HEARTBEAT_LIVENESS = 10
+    def on_start(self) -> None:
+        """Arrive. Locust calls this once, before the tasks."""
+        self.visit_page()
+        self.open_socket(posts=self.posts, slow=self.slow)
+        self.read_history()
 
-# A worker that only measures says so to its master, from its first word on.
-be_probe_if_told()
+    def on_stop(self) -> None:
+        """Leave. Locust calls this once, when the run is judged or fewer people are wanted."""
+        self.leave()
 
+
+class Reader(Visitor):
+    """Receives everything, says nothing."""
+
+    @task
+    def read(self) -> None:
+        """Read what comes."""
+        self.read_live()
+
+
+class Poster(Visitor):
+    """Receives everything, and posts."""
+
+    posts = True
+
+    @task
+    def converse(self) -> None:
+        """Read, and in the closed model (rate 0) think and post. In the open model posts are due by
+        the run's schedule, whether or not this person is ready: so a stall of the server is felt.
+        """
+        if self.options.rate > 0:
+            self.read_live()
+            return
+        self.sleep(self.options.think_time)
+        # The run may have ended during the thought.
+        if not self.leaving:
+            self.post()
+
+
+class Lurker(Person):
+    """Has no socket: reads over HTTP, page by page back into the past."""
+
+    def on_start(self) -> None:
+        """Arrive."""
+        self.visit_page()
+
+    @task
+    def look_around(self) -> None:
+        """Look at one to four pages of a topic, then do something else for a while."""
+        self.page_back(self.rng.randint(1, 4))
+        self.sleep(self.options.think_time)
+
+    def on_stop(self) -> None:
+        """Leave."""
+        self.leave()
+
+
+class Churner(Visitor):
+    """Disconnects now and then, and resumes: a phone, a laptop that is shut."""
+
+    @task
+    def come_and_go(self) -> None:
+        """Stay, go, come back."""
+        self.read_live(self.options.churn_stay)
+        # Who goes at the end would not be there to be shown the last messages.
+        if not self.leaving:
+            self.go_away()
+            self.sleep(self.options.churn_away)
+            self.come_back()
+
+
+class SlowReader(Visitor):
+    """Stops reading now and then; a server that closes it (4001) is right, and it resumes."""
+
+    slow = True
+
+    @task
+    def read_and_doze(self) -> None:
+        """Read, doze, read."""
+        self.read_live(5.0)
+        # Nobody dozes through the end: what a sleeper has not read yet would look lost.
+        if not self.leaving:
+            self.doze(self.options.slow_pause)
+
+
+# Load in stages, from the environment. A shape that exists hides Locust's form: so only then.
 if shapes.stages_wanted():
 
     class ScenarioStages(shapes.Stages):
-        """Stages from the environment; defined only then, because a shape hides the form."""
-
-
-@events.init_command_line_parser.add_listener
-def add_settings(parser: LocustArgumentParser) -> None:
-    """Add every setting of the load to the command line and to the web UI's form."""
-    options.add_arguments(parser)
-
-
-def check_settings(environment: Environment) -> None:
-    """Raise ValueError for settings with which no run could begin.
-
-    environment: Locust's, with its parsed options. The chat's address may still come from the web
-    UI's form, unless there is no form, or one is given already.
-    """
-    given = vars(environment.parsed_options)
-    chosen = options.parse(given)
-    targets.bases(chosen.hosts)
-    if isinstance(environment.runner, WorkerRunner):
-        return  # the master says what is loaded
-    if given["headless"] or given["autostart"] or environment.host or chosen.targets:
-        targets.chosen(environment.host, chosen.targets, chosen.hosts)
-
-
-@events.init.add_listener
-def wire_up(environment: Environment, web_ui: Any = None, **_: Any) -> None:
-    """Called once, when Locust's runner exists and nothing runs yet.
-
-    environment: Locust's. web_ui: its web interface, None when headless or on a worker.
-    Ends the process with code 2 when a setting is wrong.
-    """
-    # Wrong settings must stop here: later they would stop a run half-way.
-    try:
-        check_settings(environment)
-    except ValueError as error:
-        sys.stderr.write(f"locust: {error}\n")
-        sys.exit(2)
-    # Loading took seconds that gevent's loop has not noticed: without this, the timer of
-    # --run-time, set next, counts from before and ends the run early.
-    gevent.get_hub().loop.update_now()
-    environment.dispatcher_class = ChatDispatcher.bound_to(environment)
-    # A worker only loads; a master only judges; a single process does both.
-    if isinstance(environment.runner, WorkerRunner):
-        environment.process_exit_code = 0  # the master's code is the run's
-    else:
-        environment.chat_master = Master(environment)  # type: ignore[attr-defined]
-    if not isinstance(environment.runner, MasterRunner):
-        environment.chat_worker = Worker(environment)  # type: ignore[attr-defined]
-    if web_ui is not None:
-        add_chat_tab(environment, web_ui)
+        """How many people there are, and at which rate they post, over time."""

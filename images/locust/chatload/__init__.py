@@ -24,7 +24,7 @@ transport  websocket-client: a cheaper socket, words for its failures
 client     one person's connection: one socket, one reader, reconnect and resume
 outbox     a poster's posts: one at a time, retried with the same key
 pages      pages of history, and reading a topic back to its beginning
-users      the kinds of people, as Locust users
+person     what a simulated person can do, as a Locust user (the kinds: locustfile.py)
 probe      workers for the few people who measure (proberunner: Locust's part of it)
 dispatch   how many users of each kind, and on which workers
 vitals     how a load process itself is: CPU, lag
@@ -35,6 +35,9 @@ tables     our rows in Locust's own tables
 run        one run's record on the master: evidence, exit code, summary
 master     leads runs: start, shares, drain, settle, judge
 artefacts  what a run leaves on disk
-webtab     the Chat tab of Locust's web UI
+targets    which chats may be loaded (pure)
+form       Start and Edit of the web UI: what is refused, and why
+webtab     what the lab adds to the web UI: the Chat tab, checks, downloads (weblogin: the login)
+setup      puts all this into Locust
 ========== ==========================================================================
 """

@@ -10,18 +10,35 @@ from locust.env import Environment
 
 from chatload.timing import Slot
 
-#: Rows that are shown in Locust's own tables. The others are for the gates.
-SHOWN = (
-    "page",
-    "connect",
-    "history",
-    "ack",
-    "deliver",
-    "echo",
-    "catch_up",
-    "deliver_slow",
-    "resume",
-)
+#: Rows that are shown in Locust's own tables, and their type there: what was asked for and answered
+#: (CHAT), or what came by itself (PUSH). The other rows are for the gates.
+SHOWN = {
+    "page": "CHAT",
+    "connect": "CHAT",
+    "resume": "CHAT",
+    "history": "CHAT",
+    "ack": "CHAT",
+    "deliver": "PUSH",
+    "echo": "PUSH",
+    "catch_up": "PUSH",
+    "deliver_slow": "PUSH",
+}
+#: Rows that count as requests in Locust's total, and so in its charts. A delivery is no request; of
+#: `page` and `history` Locust's own HTTP client counts the parts.
+REQUESTS = ("connect", "resume", "ack")
+#: Ends of the names of rows that are kept apart (:mod:`chatload.timing`), and how they are shown:
+#: a user of Locust watches the ramp-up too.
+_APART = {"_ramp": "", "_crowd": " (crowd)"}
+
+
+def shown_as(row: str) -> tuple[str, str] | None:
+    """The name of a row in Locust's tables, and the row of :data:`SHOWN` that it belongs to; None
+    when it is not shown."""
+    end = ""
+    for suffix, words in _APART.items():
+        if row.endswith(suffix):
+            row, end = row.removesuffix(suffix), words + end
+    return (row + end, row) if row in SHOWN else None
 
 
 def show_in_locust(environment: Environment, slot: Slot) -> None:
@@ -31,11 +48,15 @@ def show_in_locust(environment: Environment, slot: Slot) -> None:
     """
     stats = environment.stats
     second = int(time.time())
-    for name in SHOWN:
-        histogram = slot.rows.get(name)
-        if histogram is None:
+    for kept_as, histogram in slot.rows.items():
+        found = shown_as(kept_as)
+        if found is None:
             continue
-        for entry in (stats.entries[(name, "CHAT")], stats.total):
+        name, row = found
+        entries = [stats.entries[(name, SHOWN[row])]]
+        if row in REQUESTS:
+            entries.append(stats.total)
+        for entry in entries:
             entry.num_requests += histogram.count
             entry.num_reqs_per_sec[second] += histogram.count
             entry.last_request_timestamp = time.time()

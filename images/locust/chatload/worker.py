@@ -52,7 +52,7 @@ from chatload.clock import Offset, boot_id, now_us
 from chatload.ledger import Ledger
 from chatload.options import Options
 from chatload.posting import Posting
-from chatload.tables import show_in_locust
+from chatload.tables import SHOWN, show_in_locust
 from chatload.timing import Slot
 from chatload.vitals import Vitals
 from chatload.wire import Decoder
@@ -162,7 +162,7 @@ class Worker:
             log.info("while draining: %s %s", row, text)
         self.count(f"fail {row}: {text}")
         self.environment.events.request.fire(
-            request_type="CHAT",
+            request_type=SHOWN.get(row, "CHAT"),
             name=row,
             response_time=None,
             response_length=0,

@@ -26,6 +26,16 @@ type fakeLog struct {
 	asked   map[string]int // calls by name, of those that are counted
 }
 
+// times is how often the calls of these names were made.
+func (s *fakeLog) times(names ...string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range names {
+		n += s.asked[name]
+	}
+	return n
+}
+
 func newFakeLog(parts int) *fakeLog {
 	return &fakeLog{parts: parts, events: make([][]Event, parts), keys: map[KeyDigest]ID{}, asked: map[string]int{}}
 }

@@ -119,7 +119,7 @@ func TestManyTopicsCostFewQuestions(t *testing.T) {
 		if err != nil || len(page.Messages) != 0 || page.More {
 			t.Errorf("unknown topics: %d messages, more %v, %v", len(page.Messages), page.More, err)
 		}
-		if n := log.asked["before"] + log.asked["last"]; n > parts {
+		if n := log.times("before", "last"); n > parts {
 			t.Errorf("%d unknown topics in %d partitions: %d questions; want one a partition", MaxTopics, parts, n)
 		}
 	}
@@ -129,7 +129,7 @@ func TestManyTopicsCostFewQuestions(t *testing.T) {
 	if err != nil || len(page.Messages) != 50 || !page.More || page.Messages[49].Time().UnixMilli() != 3000 {
 		t.Errorf("known topics: %d messages, more %v, %v", len(page.Messages), page.More, err)
 	}
-	if n := log.asked["before"] + log.asked["last"]; n > 52 {
+	if n := log.times("before", "last"); n > 52 {
 		t.Errorf("%d known topics: %d questions; want at most 52", MaxTopics, n)
 	}
 }
@@ -153,8 +153,8 @@ func TestNothingSince(t *testing.T) {
 			t.Errorf("%v after %d: %v, %v", c.topics, c.after, got, err)
 		}
 	}
-	if log.asked["read"]+log.asked["before"] > 0 {
-		t.Errorf("it read: %v", log.asked)
+	if log.times("read", "before") > 0 {
+		t.Error("it read")
 	}
 	log.floor = Pos{Ms: 50}
 	if _, err := s.NothingSince(t.Context(), TopicSet{}, 0, Pos{Ms: 49}); err != ErrOvertaken {
@@ -260,7 +260,7 @@ func TestTopicsAreShared(t *testing.T) {
 				t.Fatalf("after post %d: %d topics, the first %+v, %v", i, len(infos), infos[0], err)
 			}
 		}
-		if n := log.asked["topics"]; n > 2*3 {
+		if n := log.times("topics"); n > 2*3 {
 			t.Errorf("within a second, %d questions; want at most 6", n)
 		}
 		var all []TopicInfo

@@ -202,7 +202,21 @@ func (s *Store) Partitions() int { return 1 }
 
 // State implements chat.Log.
 func (s *Store) State(context.Context, int) (chat.State, error) {
+	// The floor is the file's own: retention's transaction shows before its
+	// process can note what it removed.
+	var floor chat.Pos
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		floor, _ = readPos(tx.Bucket(bucketMeta).Get(metaFloor))
+		return nil
+	})
+	if err != nil {
+		return chat.State{}, fmt.Errorf("read state: %w", err)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.state, nil
+	state := s.state
+	if floor.Compare(state.Floor) > 0 {
+		state.Floor = floor
+	}
+	return state, nil
 }

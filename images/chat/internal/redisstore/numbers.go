@@ -197,8 +197,9 @@ func (s *Store) Replies(ctx context.Context, parent chat.ID, before chat.Pos, mo
 	prefix := parent.Pos.Hex()
 	var found []string
 	err := s.ask(ctx, p, func(ctx context.Context, c *redis.Client) (err error) {
-		found, err = c.ZRevRangeByLex(ctx, p.keys.replies, &redis.ZRangeBy{
-			Max: "(" + prefix + before.Hex(), Min: "(" + prefix, Count: int64(max(most, 1)),
+		found, err = c.ZRangeArgs(ctx, redis.ZRangeArgs{
+			Key: p.keys.replies, ByLex: true, Rev: true, Count: int64(max(most, 1)),
+			Start: "(" + prefix + before.Hex(), Stop: "(" + prefix, // from the end
 		}).Result()
 		return err
 	})

@@ -490,12 +490,7 @@ func TestFilteredReaders(t *testing.T) {
 		// History: bounded steps, with more and before as they are.
 		found, pages := map[string]int{}, 0
 		for before := ""; ; {
-			var p struct {
-				Messages []message
-				More     bool
-				Before   string
-			}
-			p = decode[struct {
+			p := decode[struct {
 				Messages []message
 				More     bool
 				Before   string

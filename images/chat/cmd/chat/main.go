@@ -23,6 +23,7 @@ import (
 
 	"chatapp/chat/api"
 	"chatapp/chat/internal/chat"
+	"chatapp/chat/internal/limit"
 	"chatapp/chat/internal/live"
 	"chatapp/chat/internal/localstore"
 	"chatapp/chat/internal/measured"
@@ -146,6 +147,8 @@ func run(ctx context.Context, c *config, out io.Writer, logger *slog.Logger) (er
 			RegistrationClosed: c.Edge.Registration == "closed", CheckFilter: checkFilter, Removed: service.Left,
 		}),
 	}
+	reads := limit.NewKeyed(limit.Rate{PerSecond: c.Edge.ReadRate, Burst: c.Edge.ReadBurst})
+	c.Sessions.SourceReads, c.Edge.Reads = reads, reads
 	sessions = live.New(c.Sessions, service, store, metrics, logger)
 	sessions.Start()
 	defer sessions.Close()
@@ -184,7 +187,7 @@ func run(ctx context.Context, c *config, out io.Writer, logger *slog.Logger) (er
 		serve(operator, l)
 		defer operator.Close() // a call that is cut off can be made again
 	}
-	serve(edge, listener)
+	serve(edge, server.Limit(listener, server.ConnectionsWithin(descriptors(), c.Log.RedisURL != ""), logger))
 	defer edge.Close() // for the ways out that do not drain
 	fmt.Fprintf(out, "chat %s listens on %s (log: %s)\n", version, humanURL(listener.Addr()), where)
 	logger.Info("metrics and profiles", "admin", adminAt)

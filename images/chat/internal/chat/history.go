@@ -221,7 +221,7 @@ func (s *Service) sources(ctx context.Context, sight Sight, topics TopicSet, par
 
 // firstStep is how many events are read at first; what comes after is read by
 // the size of those.
-const firstStep = 64
+const firstStep = 32
 
 // before gives the last limit messages of a partition before a bound, in any
 // order; fewer where they are more than a page and one. It reads on where it

@@ -24,9 +24,9 @@ func NewKeyed(r Rate) *Keyed {
 }
 
 // Take counts one event of the client that key names, or returns how long it
-// has to wait.
+// has to wait. Nil has no limit.
 func (k *Keyed) Take(key string) (wait time.Duration) {
-	if k.rate.PerSecond <= 0 {
+	if k == nil || k.rate.PerSecond <= 0 {
 		return 0
 	}
 	k.mu.Lock()

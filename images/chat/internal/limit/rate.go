@@ -57,3 +57,11 @@ func TooFast(wait time.Duration) *chat.Error {
 		RetryAfter: wait,
 	}
 }
+
+// TooMany is the answer to a read over the limit.
+func TooMany(wait time.Duration) *chat.Error {
+	return &chat.Error{
+		Code: chat.CodeRateLimited, Message: "too many questions: wait a moment, then ask again",
+		RetryAfter: wait,
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"chatapp/chat/internal/chat"
+	"chatapp/chat/internal/limit"
 	"chatapp/chat/internal/wire"
 )
 
@@ -48,7 +49,7 @@ func (l *Sessions) Accept(w http.ResponseWriter, r *http.Request) (status int, _
 	if b, ok := conn.NetConn().(interface{ SetWriteBuffer(int) error }); ok {
 		_ = b.SetWriteBuffer(sendBuffer) // if it fails, the connection takes more of the kernel's memory
 	}
-	s := &session{shared: &l.shared, conn: conn}
+	s := &session{shared: &l.shared, conn: conn, source: limit.Source(r.RemoteAddr)}
 	s.out.init(conn, l.config.QueueBytes, l.shared.metrics)
 	l.adopt(s)
 	go l.serve(s) // reserve has counted it; Close joins it

@@ -18,6 +18,8 @@ type catchUp struct {
 	*session
 	epoch uint64
 	pos   []chat.Pos
+	step  int  // how many messages of a partition are read from the log next
+	asked bool // the log was asked whether there is anything to read
 
 	welcomed        bool    // the welcome was sent
 	recovered, more bool    // in the welcome
@@ -33,7 +35,12 @@ type catchUp struct {
 // writeWait is slow, not gone.
 const (
 	pageMessages = 256
-	pageBytes    = 64 << 10
+	pageBytes    = chat.PageBytes
+
+	// firstStep is how many messages of a partition are read from the log at
+	// first, leastStep the fewest: about as many as make a page.
+	firstStep = 64
+	leastStep = 8
 )
 
 // Why a session cannot catch up. It is closed, and the client resumes.
@@ -97,20 +104,19 @@ func onePage(items []feed.Item) int {
 	return len(items)
 }
 
-// sendAll sends items, which are everything up to through.
+// sendAll sends the first page of items, which are everything up to through.
+// What is over is read again when the client has taken the page: it would wait
+// here, for each client that is slow.
 func (c *catchUp) sendAll(ctx context.Context, items []feed.Item, through []chat.Pos) error {
-	for {
-		n := onePage(items)
-		if n == len(items) {
-			c.pos = through
-			c.send(items, c.cursor())
-			return c.taken(ctx)
-		}
-		if err := c.sendPage(ctx, items[:n]); err != nil {
-			return err
-		}
-		items = items[n:]
+	n := onePage(items)
+	if n < len(items) {
+		c.step = max(leastStep, 2*n)
+		return c.sendPage(ctx, items[:n])
 	}
+	c.step = min(2*c.step, pageMessages)
+	c.pos = through
+	c.send(items, c.cursor())
+	return c.taken(ctx)
 }
 
 // sendPage sends items that are not yet everything up to some position. Each
@@ -246,7 +252,17 @@ func (c *catchUp) read(ctx context.Context, now feed.Snapshot) (items []feed.Ite
 		if from.Compare(now.Start[part]) >= 0 {
 			continue
 		}
-		found, end, err := c.service.Since(ctx, c.who(), c.interest.Topics, part, from, pageMessages)
+		if !c.asked {
+			nothing, err := c.service.NothingSince(ctx, c.interest.Topics, part, from)
+			if err != nil {
+				return nil, nil, err
+			}
+			if nothing {
+				through[part] = now.Start[part]
+				continue
+			}
+		}
+		found, end, err := c.service.Since(ctx, c.who(), c.interest.Topics, part, from, c.step)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -257,6 +273,7 @@ func (c *catchUp) read(ctx context.Context, now feed.Snapshot) (items []feed.Ite
 		c.feed.Hub().LearnOf(found)
 		items = append(items, feed.Encode(found)...)
 	}
+	c.asked = true
 	items = c.interest.Filtered(items)
 	feed.Sort(items)
 	return items, through, nil
@@ -274,13 +291,12 @@ func (c *catchUp) seen(items []feed.Item) []feed.Item {
 
 // taken waits until the client has taken what was sent so far.
 func (c *catchUp) taken(ctx context.Context) error {
-	select {
-	case <-c.out.drained():
-		if c.out.Ended() {
-			return errLeft
-		}
-		return nil
-	case <-ctx.Done():
+	c.patiently(ctx, c.out.drained())
+	switch {
+	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case c.out.Ended():
+		return errLeft
 	}
+	return nil
 }

@@ -257,6 +257,13 @@ func (s *memStore) empty() {
 	clear(s.keys)
 }
 
+// count is how often a call was made.
+func (s *memStore) count(call string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked[call]
+}
+
 // all gives every message of a partition that was ever appended.
 func (s *memStore) all(part int) []chat.Message {
 	s.mu.Lock()

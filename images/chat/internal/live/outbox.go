@@ -26,7 +26,9 @@ type outbox struct {
 	mu         sync.Mutex
 	frames     []waiting
 	deliveries limit.Bytes    // of the frames that nobody asked for
-	answers    limit.Bytes    // of the frames that the client asked for
+	answers    limit.Bytes    // of the frames that the client asked for, those being written too
+	written    int            // of answers, the bytes of those being written
+	turns      int            // counts writes that have ended
 	presence   *wire.Frame    // only the newest matters
 	ping       bool           // a ping is due
 	pong       []byte         // the newest ping of the client, to be answered
@@ -34,13 +36,19 @@ type outbox struct {
 	flushing   bool           // the goroutine exists
 	dead       bool           // the socket is gone; what comes is dropped
 	empty      chan struct{}  // not nil: somebody waits for it to be closed when all is written
+	roomy      chan struct{}  // not nil: the session waits for it to be closed when it may read on
 }
 
-// init makes the outbox of a connection. Of deliveries, and of answers, at
-// most about most bytes wait.
+// answerBytes is how many bytes of answers may wait before the session hears its
+// client no further: a page, which is larger, waits alone. Deliveries are shared
+// by many sessions; answers are one client's own, and all that is at its will.
+const answerBytes = 48 << 10
+
+// init makes the outbox of a connection. Of deliveries at most about most
+// bytes wait.
 func (o *outbox) init(conn *websocket.Conn, most int, metrics *Metrics) {
 	o.conn, o.metrics = conn, metrics
-	o.deliveries.Most, o.answers.Most = most, most
+	o.deliveries.Most, o.answers.Most = most, answerBytes
 }
 
 // add queues something to be written, unless the session is going or gone.
@@ -64,11 +72,41 @@ func (o *outbox) Answer(f *wire.Frame) {
 	})
 }
 
-// full reports whether the client has to take answers before it is heard again.
-func (o *outbox) full() bool {
+// full reports whether the client has to take answers before it is heard
+// again; room is closed when it has.
+func (o *outbox) full() (room <-chan struct{}, full bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.answers.Over()
+	if !o.answers.Over() || o.dead || o.closing != 0 {
+		return nil, false
+	}
+	if o.roomy == nil {
+		o.roomy = make(chan struct{})
+	}
+	return o.roomy, true
+}
+
+// progress counts how often the client has taken something.
+func (o *outbox) progress() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.turns
+}
+
+// TooSlow closes a session whose client does not take what it is sent.
+func (o *outbox) TooSlow() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closing == 0 && !o.dead {
+		o.tooSlow()
+	}
+}
+
+// tooSlow drops what waits and says why. o.mu is held.
+func (o *outbox) tooSlow() {
+	o.metrics.slow.Inc()
+	o.drop()
+	o.goodbye(wire.CloseTooSlow)
 }
 
 // Deliver queues messages that nobody asked for just now. If too many wait,
@@ -77,9 +115,7 @@ func (o *outbox) full() bool {
 func (o *outbox) Deliver(f *wire.Frame) {
 	o.add(func() {
 		if !o.deliveries.Take(len(f.Text)) && (!o.dropWhispers() || !o.deliveries.Take(len(f.Text))) {
-			o.metrics.slow.Inc()
-			o.drop()
-			o.goodbye(wire.CloseTooSlow)
+			o.tooSlow()
 			return
 		}
 		o.frames = append(o.frames, waiting{Frame: f, delivery: true})
@@ -118,6 +154,8 @@ func (o *outbox) drop() {
 	o.frames, o.presence, o.ping, o.pong = nil, nil, false, nil
 	o.deliveries.Reset()
 	o.answers.Reset()
+	o.written = 0
+	o.signalRoom()
 }
 
 // TellPresence queues a presence frame, in place of one not yet written.
@@ -222,6 +260,14 @@ func (o *outbox) signalEmpty() {
 	}
 }
 
+// signalRoom lets the session read on. o.mu is held.
+func (o *outbox) signalRoom() {
+	if o.roomy != nil && !o.answers.Over() {
+		close(o.roomy)
+		o.roomy = nil
+	}
+}
+
 // start makes sure that what waits is written. o.mu is held.
 func (o *outbox) start() {
 	if !o.flushing && !o.dead {
@@ -245,9 +291,23 @@ func (o *outbox) flush() {
 			o.kill() // the reader waits for the client's answer, as long as goodbye lets it
 		}
 		if err != nil {
+			if isTimeout(err) {
+				o.stalled()
+			}
 			o.kill()
 			_ = o.conn.NetConn().Close() // the reader notices and ends the session
 		}
+	}
+}
+
+// stalled counts a client that took nothing for so long that it cannot even be
+// told. One that was told is counted already.
+func (o *outbox) stalled() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closing == 0 && !o.dead {
+		o.metrics.slow.Inc()
+		o.metrics.closed(wire.CloseTooSlow)
 	}
 }
 
@@ -256,6 +316,10 @@ func (o *outbox) flush() {
 func (o *outbox) take() (next load, closing wire.CloseCode, more bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.answers.Give(o.written) // the write before has ended
+	o.written = 0
+	o.turns++
+	o.signalRoom()
 	n := joinCount(o.frames)
 	next = load{frames: o.frames[:n:n], presence: o.presence, ping: o.ping, pong: o.pong}
 	idle := next.isEmpty()
@@ -271,7 +335,7 @@ func (o *outbox) take() (next load, closing wire.CloseCode, more bool) {
 		if f.delivery {
 			o.deliveries.Give(len(f.Text))
 		} else {
-			o.answers.Give(len(f.Text))
+			o.written += len(f.Text)
 		}
 	}
 	o.frames, o.presence, o.ping, o.pong = o.frames[n:], nil, false, nil

@@ -31,6 +31,7 @@ type pod struct {
 	listener net.Listener
 	dial     func() (net.Conn, error)
 	server   *http.Server
+	metrics  *prometheus.Registry
 }
 
 // start starts a pod over pipes, which suit synctest bubbles: their time is
@@ -58,9 +59,10 @@ func startOn(t testing.TB, store *memStore, c Config, l net.Listener, dial func(
 		c.QueueBytes = 512 << 10
 	}
 	service := chat.NewService(store, chat.Options{AppendTimeout: 5 * time.Second})
+	registry := prometheus.NewRegistry()
 	p := &pod{
-		Sessions: New(c, service, store, NewMetrics(prometheus.NewRegistry()), slog.New(slog.DiscardHandler)),
-		t:        t, service: service, listener: l, dial: dial,
+		Sessions: New(c, service, store, NewMetrics(registry), slog.New(slog.DiscardHandler)),
+		t:        t, service: service, listener: l, dial: dial, metrics: registry,
 	}
 	service.Start()
 	p.Start()
@@ -79,6 +81,22 @@ func startOn(t testing.TB, store *memStore, c Config, l net.Listener, dial func(
 
 // snapshot is what the pod's hub has.
 func (p *pod) snapshot() feed.Snapshot { return p.shared.feed.Hub().Snapshot() }
+
+// counted is the value of a counter without labels.
+func (p *pod) counted(name string) float64 {
+	p.t.Helper()
+	families, err := p.metrics.Gather()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	p.t.Fatal("no metric", name)
+	return 0
+}
 
 func (p *pod) close() {
 	p.Close()

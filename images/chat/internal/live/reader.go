@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
 
+	"chatapp/chat/internal/limit"
 	"chatapp/chat/internal/wire"
 )
 
@@ -22,8 +24,13 @@ func (s *session) run(ctx context.Context) {
 	s.conn.SetPingHandler(func(payload string) error { s.out.Pong(payload); s.alive(); return nil })
 	s.out.extend(helloWait)
 	for {
-		if s.out.full() {
-			<-s.out.drained() // the writer's deadline ends it, if the client does not
+		if room, full := s.out.full(); full {
+			s.patiently(context.Background(), room) // the end of the socket ends it
+			if s.out.Ended() {
+				<-s.out.drained() // as long as goodbye lets it
+				s.linger()
+				return
+			}
 		}
 		err := s.readFrame(ctx)
 		if err == nil {
@@ -41,6 +48,29 @@ func (s *session) run(ctx context.Context) {
 			s.linger()
 		}
 		return
+	}
+}
+
+// patiently waits until something that depends on the client's taking what it is
+// sent has happened, or ctx ends. A client that takes nothing for takeWait is
+// told 4001, and waits for no longer than goodbye lets it.
+func (s *session) patiently(ctx context.Context, happened <-chan struct{}) {
+	timer := time.NewTimer(takeWait)
+	defer timer.Stop()
+	for before := s.out.progress(); ; {
+		select {
+		case <-happened:
+			return
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		now := s.out.progress()
+		if now == before {
+			s.out.TooSlow()
+		}
+		before = now
+		timer.Reset(takeWait)
 	}
 }
 
@@ -108,6 +138,10 @@ func (s *session) handle(ctx context.Context, f any) error {
 		matcher, bad := s.compile(f.Filter)
 		if bad != nil {
 			s.fail(bad, "", "")
+			return nil
+		}
+		if wait := s.askToo(); wait > 0 {
+			s.fail(limit.TooMany(wait), "", "")
 			return nil
 		}
 		return s.subscribe(ctx, f.Topics, matcher, "", wire.DefaultLimit)

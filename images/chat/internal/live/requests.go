@@ -95,10 +95,23 @@ func (s *session) say(ctx context.Context, key string, count func(string), begin
 	return nil
 }
 
+// askToo counts a question of the session, which waits for its answer before it
+// hears the next one, or says how long it has to wait.
+func (s *session) askToo() time.Duration {
+	if wait := s.asked.Take(s.reads); wait > 0 {
+		return wait
+	}
+	return s.sourceReads.Take(s.source)
+}
+
 func (s *session) history(ctx context.Context, h wire.History) {
 	matcher, bad := s.compile(h.Filter)
 	if bad != nil {
 		s.fail(bad, "", h.Ref)
+		return
+	}
+	if wait := s.askToo(); wait > 0 {
+		s.fail(limit.TooMany(wait), "", h.Ref)
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, historyWait)

@@ -21,6 +21,7 @@ import (
 type shared struct {
 	name     string       // of this server, in welcome
 	posts    limit.Rate   // of one session
+	reads    limit.Rate   // of one session: history and subscribe
 	features []string     // in welcome
 	guests   bool         // may connect
 	people   *people.View // nil: nobody can sign in
@@ -31,6 +32,8 @@ type shared struct {
 	presence *crowd.Presence
 	metrics  *Metrics
 	logger   *slog.Logger
+
+	sourceReads *limit.Keyed // reads by source, shared with HTTP; nil: no limit
 }
 
 // session is one client's connection. Its state belongs to the goroutine that
@@ -40,6 +43,7 @@ type session struct {
 	*shared
 	conn       *websocket.Conn
 	out        outbox
+	source     string       // where it comes from, for limits
 	pingSecond int          // the second of pingPeriod in which it is pinged
 	place      *crowd.Place // among the connections of this server
 
@@ -49,6 +53,7 @@ type session struct {
 	subscription atomic.Pointer[feed.Subscription] // nil: catching up, or not asked for yet
 	roomsAt      atomic.Int64                      // when the rooms were told last; 0: not before the first welcome
 	rate         limit.Bucket                      // of its posts
+	asked        limit.Bucket                      // of its reads
 	bad          limit.Bucket                      // of its bad frames and messages
 	slots        chan struct{}                     // one for each post under way; nil until the first
 }
@@ -67,7 +72,8 @@ const (
 	badFramePeriod = 3 * time.Second
 
 	// lingerBytes is how much of what a leaving client still sends is read.
-	lingerBytes = 1 << 20
+	// It is more than the kernel holds for a socket that was not read.
+	lingerBytes = 16 << 20
 )
 
 var badFrameRate = limit.Rate{PerSecond: 1 / badFramePeriod.Seconds(), Burst: badFrames}

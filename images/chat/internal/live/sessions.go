@@ -30,8 +30,12 @@ type Config struct {
 
 	PostRate   float64       `name:"post-rate" default:"20" env:"CHAT_POST_RATE" min:"0" max:"1e9" help:"posts per second of one session; 0: no limit"`
 	PostBurst  int           `name:"post-burst" default:"40" env:"CHAT_POST_BURST" min:"1" help:"posts that may come at once"`
+	ReadRate   float64       `name:"read-rate" default:"100" env:"CHAT_READ_RATE" min:"0" max:"1e9" help:"questions (history, subscribe) per second of one session; 0: no limit"`
+	ReadBurst  int           `name:"read-burst" default:"200" env:"CHAT_READ_BURST" min:"1" help:"of them at once"`
 	QueueBytes int           `name:"session-queue" default:"524288" env:"CHAT_SESSION_QUEUE" min:"16384" max:"1073741824" help:"bytes that may wait for a slow reader before it is closed with 4001"`
 	Pace       time.Duration `name:"pace" default:"5ms" env:"CHAT_PACE" min:"0s" max:"1s" help:"least time between two deliveries under load; a lone message never waits"`
+
+	SourceReads *limit.Keyed `kong:"-"` // reads by source, shared with HTTP; nil: no limit
 
 	People     *people.View `kong:"-"` // who is signed in; nil: nobody can be
 	GuestsNone bool         `kong:"-"` // only those signed in may connect
@@ -80,12 +84,15 @@ func New(c Config, service *chat.Service, presence chat.Presence, metrics *Metri
 			people:   c.People,
 			rooms:    newRoomBell(),
 			posts:    limit.Rate{PerSecond: c.PostRate, Burst: c.PostBurst},
+			reads:    limit.Rate{PerSecond: c.ReadRate, Burst: c.ReadBurst},
 			service:  service,
 			feed:     feed.New(service, feed.Options{Pace: c.Pace, Logger: logger, Metrics: metrics.feed, Left: leftIn(c.People)}),
 			members:  members,
 			presence: crowd.NewPresence(c.Name, presence, members, metrics.crowd),
 			metrics:  metrics,
 			logger:   logger,
+
+			sourceReads: c.SourceReads,
 		},
 		sessions: map[*session]struct{}{},
 	}

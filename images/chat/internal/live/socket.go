@@ -21,10 +21,14 @@ const (
 	// the frame under way (at most maxJoined, or one message) and the close
 	// frame have room, and the client finds the reason when it reads again.
 	// 208 KiB is Linux's default net.core.wmem_max.
-	sendBuffer    = 64 << 10
+	sendBuffer    = 48 << 10
 	goodbyeBuffer = 208 << 10
 	// writeWait is how long one write may take before the client counts as gone.
+	// takeWait is how long a session that waits for its client sees it take
+	// nothing. It looks that often, so it notices within twice that: before
+	// the write fails, so that the client can be told.
 	writeWait = 10 * time.Second
+	takeWait  = 4 * time.Second
 	// maxJoined is how large a frame may grow by joining, in bytes.
 	maxJoined = 32 << 10
 )

@@ -114,7 +114,7 @@ func honour(text string, hub feed.Snapshot, floor []chat.Pos) ([]chat.Pos, bool)
 
 // resume goes on where the client was.
 func (s *session) resume(ctx context.Context, hub feed.Snapshot, from, floor []chat.Pos) *catchUp {
-	c := &catchUp{session: s, epoch: hub.Epoch, pos: from, recovered: true, more: hub.AnyUpTo(s.interest, from)}
+	c := &catchUp{session: s, epoch: hub.Epoch, pos: from, step: firstStep, recovered: true, more: hub.AnyUpTo(s.interest, from)}
 	_, c.learned = s.feed.Hub().Fresh(nil)
 	if !c.more && !isZero(from) {
 		older, err := s.service.Find(ctx, s.who(), chat.Query{
@@ -137,7 +137,7 @@ func (s *session) resume(ctx context.Context, hub feed.Snapshot, from, floor []c
 // beginLatest sends a welcome with the last messages, from the window as far
 // as that is complete, else from the log.
 func (s *session) beginLatest(ctx context.Context, hub feed.Snapshot, most int) (*catchUp, error) {
-	c := &catchUp{session: s, epoch: hub.Epoch, pos: hub.Head}
+	c := &catchUp{session: s, epoch: hub.Epoch, pos: hub.Head, step: firstStep}
 	_, c.learned = s.feed.Hub().Fresh(nil)
 	low := slices.MaxFunc(hub.Start, chat.Pos.Compare) // after it, the window has every partition's messages
 	found := hub.Last(s.interest, low, most+1)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 
@@ -40,20 +41,41 @@ func (s *Server) getMessages(w http.ResponseWriter, r *http.Request, c caller) e
 	if err != nil {
 		return err
 	}
-	page, err := s.service.Find(r.Context(), c.who, chat.Query{
+	if err := s.limitReads(r); err != nil {
+		return err
+	}
+	body, err := s.page(r.Context(), c.who, chat.Query{
 		Topics: topics, Before: before, Limit: limit, ReplyTo: replyTo, Wants: wants,
 	})
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, wire.AppendPage([]byte{'{'}, wire.EncodeAll(page.Messages), page))
+	writeJSON(w, http.StatusOK, body)
 	return nil
+}
+
+// page makes a page of messages. A few are made at a time: what that takes is
+// many times the page, which is all that is left when it waits for its client.
+func (s *Server) page(ctx context.Context, who chat.Principal, q chat.Query) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, historyWait)
+	defer cancel()
+	select {
+	case s.pages <- struct{}{}:
+		defer func() { <-s.pages }()
+	case <-ctx.Done():
+		return nil, chat.Unavailable(context.Cause(ctx))
+	}
+	page, err := s.service.Find(ctx, who, q)
+	if err != nil {
+		return nil, err
+	}
+	return wire.AppendPage([]byte{'{'}, wire.EncodeAll(page.Messages), page), nil
 }
 
 func (s *Server) postMessage(w http.ResponseWriter, r *http.Request, c caller) error {
 	draft, err := readDraft(w, r)
 	if err == nil {
-		if wait := s.posts.Take(sourceOf(r)); wait > 0 {
+		if wait := s.posts.Take(limit.Source(r.RemoteAddr)); wait > 0 {
 			err = limit.TooFast(wait)
 		}
 	}
@@ -111,7 +133,12 @@ func (s *Server) getTopics(w http.ResponseWriter, r *http.Request, c caller) err
 	if err != nil {
 		return err
 	}
-	infos, next, err := s.service.Topics(r.Context(), c.who, after, limit)
+	if err := s.limitReads(r); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), historyWait)
+	defer cancel()
+	infos, next, err := s.service.Topics(ctx, c.who, after, limit)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func (s *Server) vote(w http.ResponseWriter, r *http.Request, who chat.Principal
 	if vote.Message, err = messageID(r); err != nil {
 		return chat.Counted{}, err
 	}
-	if wait := s.posts.Take(sourceOf(r)); wait > 0 {
+	if wait := s.posts.Take(limit.Source(r.RemoteAddr)); wait > 0 {
 		return chat.Counted{}, limit.TooFast(wait)
 	}
 	return s.service.Vote(r.Context(), who, vote)

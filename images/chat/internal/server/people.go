@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"chatapp/chat/internal/chat"
+	"chatapp/chat/internal/limit"
 	"chatapp/chat/internal/people"
 	"chatapp/chat/internal/wire"
 )
@@ -38,7 +39,7 @@ const maxCredentials = 16 << 10
 
 // limitSignIns counts a registration or sign-in of a source.
 func (s *Server) limitSignIns(r *http.Request) error {
-	if wait := s.signIns.Take(sourceOf(r)); wait > 0 {
+	if wait := s.signIns.Take(limit.Source(r.RemoteAddr)); wait > 0 {
 		return &chat.Error{
 			Code: chat.CodeRateLimited, Message: "too many sign-ins from where you are: wait a moment",
 			RetryAfter: max(wait, time.Second),

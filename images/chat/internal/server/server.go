@@ -31,6 +31,9 @@ type Config struct {
 	Origins        Origins       `name:"allow-origin" env:"CHAT_ALLOW_ORIGIN" help:"origins of other pages that may use the chat from a browser, comma-separated (https://example.org, https://*.example.org), or '*' for any"`
 	PostRate       float64       `name:"source-post-rate" env:"CHAT_SOURCE_POST_RATE" min:"0" max:"1e9" help:"HTTP posts per second from one source, an IP address that many people may share; 0: no limit; if not given 1000, or no limit where --post-rate is 0"`
 	PostBurst      int           `name:"source-post-burst" default:"2000" env:"CHAT_SOURCE_POST_BURST" min:"1" help:"of them at once"`
+	ReadRate       float64       `name:"source-read-rate" default:"2000" env:"CHAT_SOURCE_READ_RATE" min:"0" max:"1e9" help:"reads (history, lists of topics, subscribe) per second from one source, over HTTP and sockets; 0: no limit"`
+	ReadBurst      int           `name:"source-read-burst" default:"4000" env:"CHAT_SOURCE_READ_BURST" min:"1" help:"of them at once"`
+	Reads          *limit.Keyed  `kong:"-"` // reads by source, of ReadRate, shared with the sockets; nil: no limit
 	ReadyTolerance time.Duration `name:"ready-tolerance" default:"30s" env:"CHAT_READY_TOLERANCE" min:"0s" max:"1h" help:"how long the log may be away before /readyz says 503"`
 	SignInRate     float64       `name:"sign-in-rate" default:"600" env:"CHAT_SIGN_IN_RATE" min:"0" max:"1e9" help:"registrations and sign-ins a minute from one source, an IP address that many people may share; 0: no limit"`
 	Registration   string        `name:"registration" default:"open" enum:"open,closed" env:"CHAT_REGISTRATION" help:"open, or closed: no new accounts but by 'chat account'"`
@@ -65,10 +68,26 @@ type Server struct {
 	metrics  *live.Metrics
 	logger   *slog.Logger
 	requests *prometheus.CounterVec
-	posts    *limit.Keyed // by source
-	signIns  *limit.Keyed // by source
+	posts    *limit.Keyed  // by source
+	signIns  *limit.Keyed  // by source
+	pages    chan struct{} // pages that are made now
 	people   *people.Service
 }
+
+// limitReads counts a read of a source.
+func (s *Server) limitReads(r *http.Request) error {
+	if wait := s.config.Reads.Take(limit.Source(r.RemoteAddr)); wait > 0 {
+		return limit.TooMany(wait)
+	}
+	return nil
+}
+
+// pagesAtATime is how many pages of messages are made at a time: enough for
+// every partition's reads, while one that does not answer holds up its own.
+const pagesAtATime = 16
+
+// historyWait bounds one question for history or topics.
+const historyWait = 5 * time.Second
 
 // socketPath is where WebSockets are opened.
 const socketPath = "/ws"
@@ -93,6 +112,7 @@ func New(c Config, service *chat.Service, sessions *live.Sessions, metrics *live
 		logger:  logger.With("component", "server"),
 		posts:   limit.NewKeyed(limit.Rate{PerSecond: c.PostRate, Burst: c.PostBurst}),
 		signIns: limit.NewKeyed(limit.Rate{PerSecond: c.SignInRate / 60, Burst: int(min(c.SignInRate, 1e6))}),
+		pages:   make(chan struct{}, pagesAtATime),
 		people:  c.People.Service,
 		requests: promauto.With(registry).NewCounterVec(prometheus.CounterOpts{
 			Name: "chat_http_requests_total", Help: "HTTP requests by route, method and status.",

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -368,7 +369,15 @@ func AppendBye(b []byte, reason string, reconnectIn time.Duration) []byte {
 	return append(b, '}')
 }
 
+// appendJoined appends parts joined by commas. It makes room for all of them
+// and the frame's end at once: a page waits for as long as its client likes, so
+// it must not be in a slice twice its size.
 func appendJoined(b []byte, parts [][]byte) []byte {
+	size := joinedTail
+	for _, part := range parts {
+		size += len(part) + 1
+	}
+	b = slices.Grow(b, size)
 	for i, part := range parts {
 		if i > 0 {
 			b = append(b, ',')
@@ -377,6 +386,9 @@ func appendJoined(b []byte, parts [][]byte) []byte {
 	}
 	return b
 }
+
+// joinedTail is about what follows the messages of a frame: a cursor, more.
+const joinedTail = 128
 
 // appendString appends s as a JSON string; what is not UTF-8, which only a
 // damaged log could hold, becomes U+FFFD.

@@ -23,7 +23,6 @@ import (
 
 	"chatapp/chat/api"
 	"chatapp/chat/internal/chat"
-	"chatapp/chat/internal/limit"
 	"chatapp/chat/internal/live"
 	"chatapp/chat/internal/localstore"
 	"chatapp/chat/internal/measured"
@@ -147,7 +146,7 @@ func run(ctx context.Context, c *config, out io.Writer, logger *slog.Logger) (er
 			RegistrationClosed: c.Edge.Registration == "closed", CheckFilter: checkFilter, Removed: service.Left,
 		}),
 	}
-	reads := limit.NewKeyed(limit.Rate{PerSecond: c.Edge.ReadRate, Burst: c.Edge.ReadBurst})
+	reads := c.Edge.ReadLimit()
 	c.Sessions.SourceReads, c.Edge.Reads = reads, reads
 	sessions = live.New(c.Sessions, service, store, metrics, logger)
 	sessions.Start()

@@ -74,6 +74,11 @@ type Server struct {
 	people   *people.Service
 }
 
+// ReadLimit makes what counts reads by source: Reads here and in live.Config.
+func (c Config) ReadLimit() *limit.Keyed {
+	return limit.NewKeyed(limit.Rate{PerSecond: c.ReadRate, Burst: c.ReadBurst})
+}
+
 // limitReads counts a read of a source.
 func (s *Server) limitReads(r *http.Request) error {
 	if wait := s.config.Reads.Take(limit.Source(r.RemoteAddr)); wait > 0 {

@@ -200,6 +200,7 @@ func TestOpenAPI(t *testing.T) {
 		"GET /ws 503": "TestLimitOfConnections", "POST /api/v1/messages 403": "TestCrossOriginPosts",
 		"GET /metrics 404":         "TestMetricsOnThePublicPort",
 		"GET /api/v1/messages 500": "TestPanicsAreLoggedAndAnswered", "POST /api/v1/messages 500": "TestPanicsAreLoggedAndAnswered",
+		"GET /api/v1/messages 429": "TestReadLimitOverHTTP", "GET /api/v1/topics 429": "TestReadLimitOverHTTP",
 		"GET /api/v1/topics 500":       "TestPanicsAreLoggedAndAnswered",
 		"GET /api/v1/openapi.yaml 304": "TestConditionalRequests", "GET /api/v1/openapi.yaml 412": "TestConditionalRequests",
 		"GET /api/v1/asyncapi.yaml 304": "TestConditionalRequests", "GET /api/v1/asyncapi.yaml 412": "TestConditionalRequests",

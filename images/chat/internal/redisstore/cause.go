@@ -74,6 +74,8 @@ func codeOf(err error) string {
 		return codeReplicas
 	case errors.Is(err, errReplaced):
 		return codeReplaced
+	case errors.Is(err, errMoving):
+		return "TRYAGAIN"
 	case errors.Is(err, errNoMaster):
 		return "CLUSTERDOWN"
 	case errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted):
@@ -87,6 +89,8 @@ func codeOf(err error) string {
 	switch {
 	case strings.Contains(text, "max number of clients"):
 		return "MAXCLIENTS"
+	case strings.Contains(text, "non local key"): // of an inner command, to a key that is not there yet
+		return "TRYAGAIN"
 	case strings.Contains(text, "executing the script"): // of an inner command, without a code
 		return "NOPERM"
 	case word == "" || len(word) > 20 || strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "":

@@ -35,6 +35,7 @@ import (
 //	                      the numbers beside messages: lua/numbers.lua, lua/vote.lua;
 //	                      replies is a sorted set, all scored 0, of two positions:
 //	                      the message's and the reply's
+//	                      on a Cluster, none of these but meta is ever missing: lua/plant.lua
 //	chat:{pN}:ephemeral   channel of publish/subscribe: broadcast.go
 //
 // and, of the directory, all with one hash tag (the scripts of lua/people find
@@ -63,8 +64,8 @@ type partKeys struct {
 	ephemeral string // a channel
 
 	// In the order of KEYS: of append.lua where there are replies, vote.lua,
-	// forget.lua.
-	replying, vote, forget []string
+	// forget.lua, plant.lua.
+	replying, vote, forget, plant []string
 }
 
 type globalKeys struct{ partitions, presence, open, about, users string }
@@ -93,6 +94,7 @@ func newPartKeys(prefix string, n int) partKeys {
 	k.replying = append(k.all[:len(k.all):len(k.all)], k.numbers, k.touched, k.changes, k.updates, k.replies)
 	k.vote = []string{k.meta, k.numbers, k.touched, k.changes, k.updates, k.up, k.down}
 	k.forget = []string{k.meta, k.numbers, k.touched, k.changes, k.up, k.down, k.replies}
+	k.plant = append(k.all[:len(k.all):len(k.all)], k.rooms(), k.numbers, k.touched, k.changes, k.updates, k.up, k.down, k.replies)
 	return k
 }
 

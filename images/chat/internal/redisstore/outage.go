@@ -31,6 +31,9 @@ const (
 	// its time-out would only hide why the one before failed.
 	tryLeast = 2 * answerMargin
 
+	// maxRedirects is how often one try follows where a Cluster sends it.
+	maxRedirects = 2
+
 	// Between tries.
 	backoffFirst, backoffMost = 20 * time.Millisecond, 250 * time.Millisecond
 )
@@ -143,5 +146,38 @@ func (s *Store) tryOnce(ctx context.Context, limit time.Duration, at nodes, key 
 	if err != nil {
 		return err
 	}
-	return op(ctx, c)
+	err = op(ctx, c)
+	for range maxRedirects {
+		other := at.follow(c, err)
+		if other == nil {
+			break
+		}
+		if redis.HasErrorPrefix(err, "ASK") {
+			if err = s.arrived(ctx, other, key); err != nil {
+				return err
+			}
+		}
+		c = other
+		err = op(ctx, c)
+	}
+	return err
 }
+
+// arrived gives nil if all keys that belong to a key have come to the Redis
+// that its slot is moving to. Of what has not come yet, that Redis would say
+// that it does not exist.
+func (s *Store) arrived(ctx context.Context, c *redis.Client, key string) error {
+	switch key {
+	case s.keys.partitions, s.keys.presence: // one key, or all are named
+		return nil
+	}
+	for _, p := range s.parts {
+		if key == p.keys.log || key == p.keys.meta {
+			return c.Exists(ctx, p.keys.plant...).Err() // TRYAGAIN, if one has not come
+		}
+	}
+	return errMoving // the directory's keys are not known by name
+}
+
+// errMoving means that a slot is on its way from one Redis to another.
+var errMoving = errors.New("the cluster is moving this to another node")

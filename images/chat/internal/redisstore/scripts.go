@@ -21,6 +21,8 @@ var (
 	presenceLua string
 	//go:embed lua/agree.lua
 	agreeLua string
+	//go:embed lua/plant.lua
+	plantLua string
 	//go:embed lua/probe.lua
 	probeLua string
 )
@@ -39,5 +41,6 @@ var (
 	retainScript   = redis.NewScript(alsoWhenFull + retainLua)
 	presenceScript = redis.NewScript(alsoWhenFull + presenceLua)
 	agreeScript    = redis.NewScript(alsoWhenFull + agreeLua)
+	plantScript    = redis.NewScript(alsoWhenFull + plantLua)
 	probeScript    = redis.NewScript(probeLua)
 )

@@ -51,7 +51,7 @@ func (s *Store) keepWatch() {
 	defer tick.Stop()
 	var looked time.Time
 	for {
-		if time.Since(looked) >= memoryPeriod && s.lookAtMemory() {
+		if time.Since(looked) >= memoryPeriod && s.lookAtMemory() && s.plant() {
 			looked = time.Now()
 		}
 		s.probe()
@@ -61,6 +61,23 @@ func (s *Store) keepWatch() {
 		case <-tick.C:
 		}
 	}
+}
+
+// plant sees to it, on a Cluster, that no key is missing: a slot that is on its
+// way to another node takes no script that names a key which is not there. It
+// reports whether that is so everywhere.
+func (s *Store) plant() bool {
+	whole := true
+	for _, p := range s.parts {
+		if s.form != formCluster {
+			break
+		}
+		err := s.tryOnce(s.ctx, tryTimeoutAway, s.cmd, p.keys.log, func(ctx context.Context, c *redis.Client) error {
+			return plantScript.Run(ctx, c, p.keys.plant).Err()
+		})
+		whole = whole && err == nil
+	}
+	return whole
 }
 
 // probe writes where writes were refused. Its own failures are not counted.

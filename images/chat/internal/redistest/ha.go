@@ -202,3 +202,44 @@ func (s *Server) Promoted() {
 		return err
 	})
 }
+
+// Move is a key's slot on its way from one of Masters to the next.
+type Move struct {
+	c        *Cluster
+	slot     int64
+	from, to *Server
+	fromID   any
+	toID     any
+}
+
+// StartMove begins to move the slot of a key, which is where it was at the
+// start, to the next master. No key has gone yet.
+func (c *Cluster) StartMove(key string) *Move {
+	c.Masters[0].t.Helper()
+	owner := c.Owner(key)
+	m := &Move{c: c, from: c.Masters[owner], to: c.Masters[(owner+1)%len(c.Masters)]}
+	m.slot, _ = m.from.Do("cluster", "keyslot", key).(int64)
+	m.fromID, m.toID = m.from.Do("cluster", "myid"), m.to.Do("cluster", "myid")
+	m.to.Do("cluster", "setslot", m.slot, "importing", m.fromID)
+	m.from.Do("cluster", "setslot", m.slot, "migrating", m.toID)
+	return m
+}
+
+// Keys moves at most so many of the slot's keys, and reports how many there were.
+func (m *Move) Keys(most int) int {
+	m.from.t.Helper()
+	keys, _ := m.from.Do("cluster", "getkeysinslot", m.slot, most).([]any)
+	if len(keys) > 0 {
+		host, port, _ := net.SplitHostPort(m.to.Addr)
+		m.from.Do(append([]any{"migrate", host, port, "", 0, 5000, "keys"}, keys...)...)
+	}
+	return len(keys)
+}
+
+// End gives the slot to its new master.
+func (m *Move) End() {
+	m.from.t.Helper()
+	for _, s := range append([]*Server{m.to, m.from}, m.c.Masters...) {
+		s.Do("cluster", "setslot", m.slot, "node", m.toID)
+	}
+}

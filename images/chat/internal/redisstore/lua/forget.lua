@@ -11,10 +11,11 @@ end
 local ms, seq = string.match(floor, '^(%d+)-(%d+)')
 -- All of the entry: the digits of an index come before 'g'.
 local bound = string.format('(%012x%08xg', tonumber(ms), tonumber(seq))
+-- And what plant.lua has put there, the member '', stays.
 local limit, more = tonumber(ARGV[1]), 0
 
 local function first(key)
-  local found = redis.call('ZRANGEBYLEX', key, '-', bound, 'LIMIT', 0, limit)
+  local found = redis.call('ZRANGEBYLEX', key, '(', bound, 'LIMIT', 0, limit)
   if #found == limit then
     more = 1
   end

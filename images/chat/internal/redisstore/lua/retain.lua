@@ -27,16 +27,30 @@ local function memory(...)
   return sum
 end
 
+-- What plant.lua has put there stays.
+local planted = redis.call('LINDEX', KEYS[4], 0) == '-'
+local function drop_mark()
+  if planted then
+    redis.call('LSET', KEYS[4], 1, '-')
+  end
+  redis.call('LPOP', KEYS[4])
+end
+
 if not meta[5] then
   redis.call('HSET', KEYS[3], 'rotated', now)
 elseif now - meta[5] >= tonumber(ARGV[4]) then
-  redis.call('UNLINK', KEYS[7])
-  for g = 6, 5, -1 do
-    if redis.call('EXISTS', KEYS[g]) == 1 then
-      redis.call('RENAME', KEYS[g], KEYS[g + 1])
-    end
-  end
   redis.call('HSET', KEYS[3], 'rotated', now)
+  if redis.call('EXISTS', KEYS[6]) == 1 then
+    redis.call('RENAME', KEYS[6], KEYS[7])
+  else
+    redis.call('UNLINK', KEYS[7])
+  end
+  if redis.call('EXISTS', KEYS[5]) == 1 then
+    redis.call('RENAME', KEYS[5], KEYS[6])
+  end
+  if planted then
+    redis.call('HSET', KEYS[5], '', '')
+  end
 end
 
 local messages, size, age = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -54,13 +68,13 @@ local keys = memory(KEYS[5], KEYS[6], KEYS[7])
 local all = keys + memory(KEYS[1], KEYS[2], KEYS[2] .. ':rooms', KEYS[3], KEYS[4])
 local budget = tonumber(ARGV[5])
 
-local mark = redis.call('LINDEX', KEYS[4], 0)
+local mark = redis.call('LINDEX', KEYS[4], planted and 1 or 0)
 if not mark then
   return {0, all, keys, 0}
 end
 local cut, c, b = string.match(mark, '^(%d+-%d+) (%d+) (%d+)')
 if not cut then -- damaged: the next mark serves
-  redis.call('LPOP', KEYS[4])
+  drop_mark()
   return {1, all, keys, 0}
 end
 local due = messages > 0 and count - c >= messages or size > 0 and bytes - b >= size or old(cut)
@@ -116,7 +130,7 @@ local function forget(hash, names)
     local all = redis.call('HGETALL', hash)
     for i = 1, #all, 2 do
       local entry = string.match(all[i + 1], '^%d+ (%d+-%d+)')
-      if not entry or unread[entry] then
+      if all[i] ~= '' and (not entry or unread[entry]) then
         redis.call('HDEL', hash, all[i])
       end
     end
@@ -132,6 +146,6 @@ forget(KEYS[2] .. ':rooms', rooms)
 
 local ms, seq = string.match(cut, '^(%d+)-(%d+)$')
 redis.call('XTRIM', KEYS[1], 'MINID', string.format('%s-%.0f', ms, seq + 1))
-redis.call('LPOP', KEYS[4])
+drop_mark()
 redis.call('HSET', KEYS[3], 'floor', cut)
 return {1, all, keys, due and 0 or 1}

@@ -116,10 +116,11 @@ def report(summary: Mapping[str, Any], table: list[dict[str, float]]) -> str:
     data = json.dumps({"summary": summary, "series": table}).replace("<", "\\u003c")
     return (
         '<!doctype html>\n<html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Load run {summary['run']}</title>\n"
         '<body><main id="chat-report"></main>\n'
         f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>\n"
-        f'<script>chatLab.render(document.getElementById("chat-report"), {data});</script>'
+        f'<script>chatLab.report(document.getElementById("chat-report"), {data});</script>'
         "</body></html>\n"
     )
 

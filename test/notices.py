@@ -35,6 +35,7 @@ SAID = {
     "bsd": "BSD-3-Clause", "bsd license": "BSD-3-Clause", "bsd-3-clause": "BSD-3-Clause",
     "mit": "MIT", "mit license": "MIT", "mit-cmu": "MIT-CMU", "psf-2.0": "PSF-2.0", "zpl-2.1": "ZPL-2.1",
     "bsd-2-clause": "BSD-2-Clause", "isc": "ISC", "mpl-2.0": "MPL-2.0",
+    "mozilla public license 2.0 (mpl 2.0)": "MPL-2.0",
 }  # fmt: skip
 LICENCE_FILE = re.compile(r"(?i)^(licen[cs]e|copying|notice)([.-].*)?$")
 
@@ -62,7 +63,9 @@ def go_parts(module: pathlib.Path, package: str) -> list[Part]:
         path, version, folder = line.split("\t")
         found.append((f"{path} {version}", "", texts(pathlib.Path(folder))))
     root = pathlib.Path(run("go", "env", "GOROOT", cwd=module).strip())
-    return [("the Go standard library", "BSD-3-Clause", texts(root)), *found]
+    # Debian's Go has the text elsewhere; it is that of all of Go's own modules.
+    go = texts(root) or next(body for name, _, body in found if name.startswith("golang.org/x/"))
+    return [("the Go standard library", "BSD-3-Clause", go[:1]), *found]
 
 
 def page_parts() -> list[Part]:
@@ -103,6 +106,7 @@ def licence(part: Part) -> str:
     """Name the licence of a part, or give "" if it is none of KNOWN."""
     _, said, bodies = part
     words = [SAID.get(w.strip(" ()").lower(), "") for w in re.split(r" OR | AND |/", said)]
+    words = [SAID.get(said.lower(), "")] if said.lower() in SAID else words
     if said and all(words):
         return " and ".join(dict.fromkeys(words)) if " AND " in said else words[0]
     for body in bodies:
@@ -116,12 +120,15 @@ def licence(part: Part) -> str:
 def notices(image: str, parts: list[Part]) -> tuple[str, list[str]]:
     """Give the text of an image's notices, and what has no known licence."""
     unknown = [part[0] for part in parts if not licence(part)]
+    ours = (ROOT / "LICENSE").read_text(encoding="utf-8").strip()
     lines = [f"Third-party software in the image {image}. Made by test/notices.py.", ""]
+    lines += ["What the base image brings has its notices in the base image (/usr/share/doc).", ""]
     lines += [f"{name}: {licence((name, said, bodies)) or 'UNKNOWN'}" for name, said, bodies in parts]
     by_text: dict[str, list[str]] = collections.defaultdict(list)
     for name, _, bodies in parts:
         for body in bodies:
             by_text[body].append(name)
+    by_text[ours].append("Chatapp itself")
     for body, names in by_text.items():
         lines += ["", "=" * 78, ", ".join(names), "=" * 78, "", body]
     return "\n".join(line.rstrip() for line in "\n".join(lines).splitlines()) + "\n", unknown

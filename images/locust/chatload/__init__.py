@@ -13,6 +13,9 @@ canon      all messages that there are, from books and history (pure)
 verdict    what that proves, in numbers (pure)
 ledger     one process's books, rolls and readers, held against the canon (pure)
 text       the contract's rules of text (pure)
+rooms      what was done in private rooms, who was shown it, what that proves (pure)
+conversation replies, votes, deletions, filters, against what was acknowledged (pure)
+findings   what those two found, in numbers (pure)
 filters    filter expressions, as the server reads them (pure)
 timing     histograms with at most 1 % error, rows and seconds of a run (pure)
 schedule   Poisson arrivals and stages over time, from a seed (pure)
@@ -25,6 +28,11 @@ client     one person's connection: one socket, one reader, reconnect and resume
 outbox     a poster's posts: one at a time, retried with the same key
 pages      pages of history, and reading a topic back to its beginning
 person     what a simulated person can do, as a Locust user (the kinds: locustfile.py)
+accounts   accounts made before a run, and dealt to the workers
+participant one person's socket with an account, a filter, or neither
+members    the people of one private room
+talkers    one worker's conversation
+crews      all people with accounts of one process
 probe      workers for the few people who measure (proberunner: Locust's part of it)
 dispatch   how many users of each kind, and on which workers
 vitals     how a load process itself is: CPU, lag

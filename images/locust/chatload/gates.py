@@ -93,6 +93,8 @@ class Evidence:
     #: Acknowledged messages older than the history, and topics whose history could not be read.
     unproven: int = 0
     unread: int = 0
+    #: Rooms, conversations and their readers that could not be looked at.
+    unchecked: int = 0
     sent: int = 0
     delivered: int = 0
 
@@ -293,6 +295,13 @@ def _proof(seen: Evidence, limits: Limits) -> list[Gate | None]:
             "acknowledged, and older than the history that the server keeps",
         ),
         at_most("topics unread", seen.unread, 0, "", "whose history could not be read back"),
+        at_most(
+            "people unchecked",
+            seen.unchecked,
+            0,
+            "",
+            "rooms and conversations that were not made or read back, readers with a gap",
+        ),
         at_least("posts sent", seen.sent, 1, "", "a run without posts proves nothing"),
         at_least("deliveries", seen.delivered, 1, "", "a run without deliveries proves nothing"),
     ]

@@ -9,6 +9,7 @@ only then Locust takes its users down.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import time
@@ -22,10 +23,13 @@ from locust.env import Environment
 
 from chatload import gates, targets
 from chatload import options as settings
+from chatload.accounts import AccountError, Api, deal, make_accounts
 from chatload.artefacts import write_artefacts
 from chatload.books import merge_books, unpack_books
 from chatload.canon import Canon, History, establish_all, pack_canons
 from chatload.clock import boot_id, now_us
+from chatload.findings import Findings
+from chatload.options import Options
 from chatload.probe import is_probe
 from chatload.run import EXIT_INVALID, Run
 from chatload.schedule import VARIABLE, parse_stages
@@ -88,7 +92,13 @@ class Master:
         host = ",".join(targets.chosen(environment.host, options.targets, options.hosts))
         # Eight characters that sort by time and differ between runs: topics are named after it.
         name = f"{int(time.time() * 10):x}"[-8:]
-        self.run = Run(name, options, host, self._worker_count(), self._planned())
+        # Locust's run time is running already: accounts are made within it, before the load.
+        began = time.monotonic()
+        hands = self._make_people(name, options, host)
+        planned = self._planned()
+        planned = max(1.0, planned - (time.monotonic() - began)) if planned else 0.0
+        self.run = Run(name, options, host, self._worker_count(), planned)
+        self.run.hands = hands
         environment.process_exit_code = EXIT_INVALID  # until the ledger says otherwise
         clients = getattr(self._runner, "clients", {})
         self._told = set(clients)
@@ -97,6 +107,21 @@ class Master:
         self._send_start()
         gevent.spawn(self._watch, self.run)
         log.info("run %s: %s, seed %d", name, host, options.seed)
+
+    def _make_people(self, run: str, options: Options, host: str) -> dict[str, Any]:
+        """Accounts of a run, dealt out: Locust's id of a worker → its hand, packed. Without them
+        the run begins all the same, and is BROKEN or INVALID by what it lacks."""
+        if not options.accounts:
+            return {}
+        bases = itertools.cycle(host.split(","))
+        try:
+            made = make_accounts(Api(lambda: next(bases)), run, options.accounts)
+        except AccountError as error:
+            log.error("run %s: %s", run, error)
+            return {}
+        crowd = sorted(one for one in getattr(self._runner, "clients", {}) if not is_probe(one))
+        hands = deal(made, options.rooms, crowd or ["local"])
+        return {name: hand.packed() for name, hand in hands.items()}
 
     def _planned(self) -> float:
         """Seconds of load that were asked for; 0: until it is stopped."""
@@ -118,6 +143,7 @@ class Master:
             "targets": self.run.host,
             "elapsed": self.run.elapsed(),
             "probed": self.run.probed,
+            "hands": self.run.hands,
             "boot": boot_id(),
         }
         self._send("chat_start", data, client_id)
@@ -274,6 +300,10 @@ class Master:
         for done in run.settled.values():
             verdict.merge(Verdict.unpacked(done["verdict"]))
         self._look_again(run, canons, verdict)
+        for done in run.settled.values():
+            run.findings.merge(Findings.unpacked(done.get("people", {})))
+        if run.options.accounts and not run.hands:
+            run.findings.unchecked += 1
         self._conclude(run, verdict)
         self.environment.process_exit_code = run.exit_code
         self._write(run)
@@ -397,5 +427,5 @@ class Master:
             log.warning("run %s: %s", run.name, run.gap_sentence())
         for text in gates.complaints(run.gates):
             log.warning("run %s is INVALID: %s", run.name, text)
-        for text in verdict.examples:
+        for text in verdict.examples + run.findings.examples:
             log.warning("run %s: %s", run.name, text)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from chatload.accounts import ROOM_PEOPLE
 from chatload.gates import Limits
 
 
@@ -74,6 +75,18 @@ class Options:
     min_measured_seconds: float = 5.0
     #: How many messages the server keeps; 0: all. What is older cannot be looked up at the end.
     kept_messages: int = 0
+    #: Accounts made before the load, and the private rooms that they fill (five people each).
+    accounts: int = 0
+    rooms: int = 0
+    #: Acts a second of all accounts: posts in rooms, or of the conversation.
+    people_rate: float = 10.0
+    #: Shares of the conversation's acts; the rest are plain posts.
+    reply_share: float = 0.0
+    vote_share: float = 0.0
+    delete_share: float = 0.0
+    ephemeral_share: float = 0.0
+    #: Share of the accounts that read the conversation through a filter.
+    filtered_share: float = 0.0
     #: People on each probe worker, and their posts a second over all probe workers.
     probes: int = 6
     probe_rate: float = 10.0
@@ -99,6 +112,18 @@ class Options:
             0.0,
             1.0 - self.posters_share - self.lurkers_share - self.churn_share - self.slow_share,
         )
+
+    @property
+    def talks(self) -> bool:
+        """Whether the accounts hold a conversation: where they are asked to, or have no rooms."""
+        return self.accounts > 0 and (
+            not self.rooms or self.acts_share > 0 or self.filtered_share > 0
+        )
+
+    @property
+    def acts_share(self) -> float:
+        """Share of the conversation's acts that are no plain posts."""
+        return self.reply_share + self.vote_share + self.delete_share + self.ephemeral_share
 
     def weights(self) -> dict[str, float]:
         """Locust weight of each user class."""
@@ -133,6 +158,14 @@ _NOT_IN_FORM = {
     "churn_away",
     "slow_pause",
     "visit_page",
+    "accounts",
+    "rooms",
+    "people_rate",
+    "reply_share",
+    "vote_share",
+    "delete_share",
+    "ephemeral_share",
+    "filtered_share",
 }
 
 #: Setting → (what the form and --help say, least value, greatest value).
@@ -171,6 +204,14 @@ FIELDS: dict[str, tuple[str, float, float]] = {
     "min_samples": ("Gate: least deliveries behind the percentiles", 1, 1e9),
     "min_measured_seconds": ("Gate: least seconds after the ramp-up", 0, 1e6),
     "kept_messages": ("Messages that the server keeps (0: all)", 0, 1e12),
+    "accounts": ("Accounts made before the load, who read and post", 0, 10_000),
+    "rooms": ("Private rooms of the accounts, five people each", 0, 2_000),
+    "people_rate": ("Acts a second of all accounts", 0.1, 1e4),
+    "reply_share": ("Share of the accounts' acts that are replies (0–1)", 0, 1),
+    "vote_share": ("Share of the accounts' acts that are votes (0–1)", 0, 1),
+    "delete_share": ("Share of the accounts' acts that are deletions (0–1)", 0, 1),
+    "ephemeral_share": ("Share of the accounts' acts that are ephemeral posts (0–1)", 0, 1),
+    "filtered_share": ("Share of the accounts that read through a filter (0–1)", 0, 1),
     "probes": ("People on each probe worker, who measure", 2, 1_000),
     "probe_rate": ("Posts a second of all probes", 0.1, 1e4),
 }
@@ -254,6 +295,12 @@ def parse(values: Mapping[str, Any]) -> Options:
             wrong.append("no kind of user has a share")
         if options.topics_per_user > options.topics:
             wrong.append("--topics-per-user is more than --topics")
+        if options.accounts < options.rooms * ROOM_PEOPLE:
+            wrong.append(f"--rooms takes {ROOM_PEOPLE} of the --accounts each")
+        if options.acts_share > 1.0 + 1e-9:
+            wrong.append(f"the shares of acts add up to {options.acts_share:g}, more than 1")
+        if not options.accounts and (options.acts_share or options.filtered_share):
+            wrong.append("the shares of acts need --accounts")
     if wrong:
         raise ValueError("; ".join(wrong))
     return options

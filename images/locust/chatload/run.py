@@ -10,6 +10,7 @@ from typing import Any
 
 from chatload import gates
 from chatload.clock import now_us
+from chatload.findings import Findings
 from chatload.gates import Evidence, Gate
 from chatload.options import Options
 from chatload.timing import ROWS, Histogram, Series
@@ -68,6 +69,10 @@ class Run:
         self.looked: dict[int, dict[str, Any]] = {}
         self.settled: dict[int, dict[str, Any]] = {}
         self.verdict: Verdict | None = None
+        #: What the checks of people, rooms and conversation found.
+        self.findings = Findings()
+        #: Accounts and rooms by Locust's id of the worker, packed; tokens are in them.
+        self.hands: dict[str, Any] = {}
         self.gates: list[Gate] = []
         self.evidence = Evidence(workers_started=workers)
         #: Instants (seconds since the start) with something to tell, for the charts.
@@ -216,6 +221,7 @@ class Run:
         seen.sent, seen.delivered = counts.sent, counts.delivered
         if self.verdict is not None:
             seen.unproven, seen.unread = self.verdict.unproven, self.verdict.unread
+        seen.unchecked = self.findings.unchecked
         return gates.judge(seen, self.options.limits)
 
     def _gather(self, parts: list[dict[str, Any]]) -> None:
@@ -261,7 +267,7 @@ class Run:
     def exit_code(self) -> int:
         """3: the ledger is broken (a loss is a loss however slow the worker was). 4: invalid.
         5: nothing is lost, but somebody was told that a cursor could not be honoured."""
-        if self.verdict is None or not self.verdict.clean:
+        if self.verdict is None or not (self.verdict.clean and self.findings.clean):
             return EXIT_BROKEN if self.verdict is not None else EXIT_INVALID
         if not self.valid:
             return EXIT_INVALID
@@ -323,6 +329,7 @@ class Run:
             # Where the artefacts lie is this machine's business, not the run's.
             "options": {k: v for k, v in asdict(self.options).items() if k != "artefacts"},
             "ledger": self.verdict.packed() if self.verdict else asdict(self.counts()),
+            "people": self.findings.packed() if self.options.accounts else None,
             "gaps": self.gap_sentence(),
             "rows_ms": {name: row.summary_ms() for name, row in rows.items()},
             "throughput": {

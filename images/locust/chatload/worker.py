@@ -8,7 +8,8 @@ data, and those of a worker its number as ``worker``.
 message        direction  data
 =============  =========  ==========================================================================
 chat_start     to worker  options, targets, boot (kernel id), elapsed (µs since the run began),
-                          probed (whether some workers are probes)
+                          probed (whether some workers are probes), hands (of accounts and rooms,
+                          by Locust's id of the worker)
 chat_rate      to worker  rate: this worker's posts a second
 chat_ping      to master  asked: our clock, µs
 chat_pong      to worker  asked, clock (the master's), boot; ``run`` is the last one, or "";
@@ -21,7 +22,7 @@ chat_look      to worker  topics to read back to their beginning
 chat_busy      to master  a long step goes on
 chat_looked    to master  histories by topic, null for one that could not be read
 chat_settle    to worker  canons by topic; wait for deliveries, then compare
-chat_settled   to master  verdict, strays, unfinished, evidence
+chat_settled   to master  verdict, strays, unfinished, evidence, people (where it has some)
 =============  =========  ==========================================================================
 
 A *probe* worker (:mod:`chatload.probe`) gets no users of Locust's: it makes a few of its own, and
@@ -47,8 +48,10 @@ from locust.runners import STATE_INIT, WorkerRunner
 
 from chatload import ending, probe
 from chatload import options as settings
+from chatload.accounts import Hand
 from chatload.client import PROBE, ChatClient
 from chatload.clock import Offset, boot_id, now_us
+from chatload.crews import Crews
 from chatload.ledger import Ledger
 from chatload.options import Options
 from chatload.posting import Posting
@@ -98,6 +101,8 @@ class Worker:
         self.connected_at = time.monotonic()
         #: Set while a run is on.
         self.begun = Event()
+        #: Accounts' people, where this worker was dealt some.
+        self._crews: Crews | None = None
         self._probed = False
         self._slot = Slot()
         self._targets: list[str] = []
@@ -222,6 +227,8 @@ class Worker:
         gevent.killall(self._greenlets, block=False)
         for client in self.clients:
             client.stop()
+        if self._crews is not None:
+            self._crews.stop()
         self.options = settings.parse(data["options"])
         self.ledger = Ledger(data["run"])
         self.clients = []
@@ -249,6 +256,10 @@ class Worker:
         ]
         if self.probing:
             self._greenlets.append(gevent.spawn(self._send_probes))
+        hand = Hand.unpacked(data["hands"].get(getattr(self._runner, "client_id", "local")))
+        self._crews = Crews(self, str(self.index), hand) if hand.accounts else None
+        if self._crews is not None:
+            self._crews.start()
         self.begun.set()
 
     def _send_probes(self) -> None:
@@ -307,6 +318,9 @@ class Worker:
     def _settle(self, canons: dict[str, Any]) -> None:
         """The last step of a run."""
         found = ending.settle(self, canons)
+        if self._crews is not None:
+            found["people"] = self._crews.settle().packed()
+            self._crews = None
         self._report(whole=False)
         self._tell("chat_settled", {**found, "evidence": self.evidence()})
         gevent.killall(self._greenlets, block=False)
@@ -401,6 +415,8 @@ class Worker:
             gevent.killall(self._greenlets, block=False)
             for client in self.clients:
                 client.stop()
+            if self._crews is not None:
+                self._crews.stop()
             self._runner.stop()
             self._runner.worker_state = STATE_INIT
             self._runner.last_received_spawn_timestamp = 0

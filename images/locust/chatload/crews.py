@@ -59,8 +59,11 @@ class Crews:
         histories = members.settle(self._book, self._rooms, WAIT)
         found = rooms.check(self._book, histories)
         found.unchecked += sum(not one.finished() for one in self._rooms)
+        # Where nothing was done, nothing is proved.
+        found.unchecked += bool(self._rooms) and not (found.room_posts and found.removals)
         for talk in self._talk:
             found.merge(talk.settle(WAIT))
+            found.unchecked += not found.talk_posts
         self.stop()
         return found
 

@@ -300,10 +300,12 @@ class Master:
         for done in run.settled.values():
             verdict.merge(Verdict.unpacked(done["verdict"]))
         self._look_again(run, canons, verdict)
-        for done in run.settled.values():
-            run.findings.merge(Findings.unpacked(done.get("people", {})))
-        if run.options.accounts and not run.hands:
-            run.findings.unchecked += 1
+        told = [done["people"] for done in run.settled.values() if "people" in done]
+        for found in told:
+            run.findings.merge(Findings.unpacked(found))
+        # Who was to have accounts and says nothing of them has proved nothing.
+        owing = sum(bool(hand["accounts"]) for hand in run.hands.values())
+        run.findings.unchecked += max(owing, bool(run.options.accounts)) - len(told)
         self._conclude(run, verdict)
         self.environment.process_exit_code = run.exit_code
         self._write(run)

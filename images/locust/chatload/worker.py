@@ -139,6 +139,11 @@ class Worker:
         """This worker's number, unique in the run."""
         return max(0, int(getattr(self._runner, "worker_index", 0)))
 
+    @property
+    def _node(self) -> str:
+        """Locust's id of this process; "local" where there is only one."""
+        return str(self._runner.client_id) if isinstance(self._runner, WorkerRunner) else "local"
+
     def now(self) -> int:
         """The lab's clock, µs: comparable between workers within the clock error."""
         return self.offset.now()
@@ -256,7 +261,7 @@ class Worker:
         ]
         if self.probing:
             self._greenlets.append(gevent.spawn(self._send_probes))
-        hand = Hand.unpacked(data["hands"].get(getattr(self._runner, "client_id", "local")))
+        hand = Hand.unpacked(data["hands"].get(self._node))
         self._crews = Crews(self, str(self.index), hand) if hand.accounts else None
         if self._crews is not None:
             self._crews.start()

@@ -50,7 +50,8 @@ type Feed struct {
 
 	mu       sync.Mutex
 	filled   bool      // the window has been filled once
-	answered time.Time // when the log last answered
+	answered time.Time // when the log last answered, a part of it at least
+	last     []state   // by partition; empty before the first answer of all
 }
 
 const (
@@ -70,7 +71,7 @@ const (
 // New makes a feed with a hub of its own. Nothing is read before Run.
 func New(log Log, o Options) *Feed {
 	f := &Feed{log: log, hub: NewHub(log.Partitions(), o.Metrics), options: o}
-	f.asker = newAsker(f.ask)
+	f.asker = newAsker(func(ctx context.Context) (standing, error) { return f.ask(ctx, true) })
 	return f
 }
 
@@ -137,7 +138,7 @@ func (f *Feed) follow(ctx context.Context) error {
 func (f *Feed) fill(ctx context.Context) (epoch uint64, revs []chat.Rev, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
-	now, err := f.ask(ctx)
+	now, err := f.ask(ctx, false)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -269,7 +270,7 @@ func (f *Feed) publish(part int, batch chat.Batch) {
 func (f *Feed) watch(ctx context.Context, epoch uint64) error {
 	for clock.Pause(ctx, watchPeriod) {
 		call, cancel := context.WithTimeout(ctx, callWait)
-		now, err := f.ask(call)
+		now, err := f.ask(call, false)
 		cancel()
 		if err == nil && now.epoch != epoch {
 			return errAnotherLog
@@ -279,19 +280,56 @@ func (f *Feed) watch(ctx context.Context, epoch uint64) error {
 }
 
 // ask asks for the state of every partition; the epoch of the whole log is
-// that of all of them together.
-func (f *Feed) ask(ctx context.Context) (now standing, err error) {
-	now.states = make([]chat.State, f.log.Partitions())
-	for part := range now.states {
-		if now.states[part], err = f.log.State(ctx, part); err != nil {
-			return standing{}, fmt.Errorf("ask the log's state: %w", err)
+// that of all of them together. A partition that does not answer while others
+// do stands as it stood, without a head: a dead shard stops its own topics
+// alone. For those in a hurry it is not even asked, until it answers again.
+func (f *Feed) ask(ctx context.Context, hurry bool) (standing, error) {
+	f.mu.Lock()
+	last := f.last
+	f.mu.Unlock()
+	asked := make([]state, f.log.Partitions())
+	var asking sync.WaitGroup
+	for part := range asked {
+		if hurry && len(last) > 0 && last[part].err != nil {
+			asked[part] = last[part]
+			continue
 		}
-		now.epoch = now.epoch*31 + now.states[part].Epoch
+		asking.Go(func() {
+			s, err := f.log.State(ctx, part)
+			asked[part] = state{s, err}
+		})
+	}
+	asking.Wait()
+	now, lost := standing{states: make([]chat.State, len(asked))}, 0
+	var first error
+	for part, s := range asked {
+		if s.err != nil {
+			lost++
+			if first == nil {
+				first = fmt.Errorf("ask the log's state: %w", s.err)
+			}
+			if len(last) == 0 { // it was never known
+				return standing{}, first
+			}
+			s.State = chat.State{Epoch: last[part].Epoch, Floor: last[part].Floor}
+			asked[part].State = s.State
+		}
+		now.states[part] = s.State
+		now.epoch = now.epoch*31 + s.Epoch
 	}
 	f.mu.Lock()
-	f.answered = time.Now()
-	f.mu.Unlock()
+	defer f.mu.Unlock()
+	if lost == len(asked) {
+		return standing{}, first
+	}
+	f.last, f.answered = asked, time.Now()
 	return now, nil
+}
+
+// state is a partition's state, as last known if there was an error.
+type state struct {
+	chat.State
+	err error
 }
 
 // Sync returns once the hub has seen everything that was acknowledged before

@@ -17,6 +17,9 @@ type memStore struct {
 	// is the call's.
 	trouble func(ctx context.Context, call string) error
 
+	// gone, if set, is asked before each call for a partition alone.
+	gone func(ctx context.Context, part int) error
+
 	mu       sync.Mutex
 	parts    []memPart
 	keys     map[chat.KeyDigest]chat.ID
@@ -65,10 +68,17 @@ func (s *memStore) begin(ctx context.Context, call string) error {
 	return s.trouble(ctx, call)
 }
 
+func (s *memStore) in(ctx context.Context, part int) error {
+	if s.gone == nil {
+		return nil
+	}
+	return s.gone(ctx, part)
+}
+
 func (s *memStore) Partitions() int { return len(s.parts) }
 
 func (s *memStore) Append(ctx context.Context, part int, events []chat.Event) ([]chat.Appended, error) {
-	err := s.begin(ctx, "append")
+	err := errors.Join(s.begin(ctx, "append"), s.in(ctx, part))
 	if errors.Is(err, errLost) { // appended, but nobody hears of it
 		s.append(part, events)
 	}
@@ -114,7 +124,7 @@ func (s *memStore) post(key, topic, content string) chat.Message {
 
 func (s *memStore) Read(ctx context.Context, part int, after chat.Pos, max int, wait time.Duration) (chat.Batch, error) {
 	none := chat.Batch{After: after, Through: after}
-	if err := s.begin(ctx, "read"); err != nil {
+	if err := errors.Join(s.begin(ctx, "read"), s.in(ctx, part)); err != nil {
 		return none, err
 	}
 	timer := time.NewTimer(wait)
@@ -162,7 +172,7 @@ func upTo(messages []chat.Message, pos chat.Pos) int {
 }
 
 func (s *memStore) Before(ctx context.Context, part int, topic string, before chat.Pos, max int) ([]chat.Event, error) {
-	if err := s.begin(ctx, "before"); err != nil {
+	if err := errors.Join(s.begin(ctx, "before"), s.in(ctx, part)); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -182,7 +192,7 @@ func (s *memStore) Before(ctx context.Context, part int, topic string, before ch
 }
 
 func (s *memStore) State(ctx context.Context, part int) (chat.State, error) {
-	if err := s.begin(ctx, "state"); err != nil {
+	if err := errors.Join(s.begin(ctx, "state"), s.in(ctx, part)); err != nil {
 		return chat.State{}, err
 	}
 	s.mu.Lock()

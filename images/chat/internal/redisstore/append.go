@@ -29,8 +29,10 @@ func (s *Store) Append(ctx context.Context, part int, events []chat.Event) ([]ch
 			if b.replies {
 				keys = p.keys.replying
 			}
-			reply, err := s.runDurable(ctx, c, &p.replicas, appendScript, keys, b.args(p.fenceArgs(), s.stepArgs())).Slice()
+			run := s.runDurable(ctx, c, &p.replicas, appendScript, keys, b.args(p.fenceArgs(), s.stepArgs()))
+			reply, err := run.Slice()
 			if err != nil {
+				b.tried(run.Val())
 				return err
 			}
 			if err := s.appended(p, b, reply); err != nil {
@@ -79,9 +81,12 @@ func (s *Store) appended(p *partition, b *batch, reply []any) error {
 			if err != nil {
 				return bad
 			}
-			*done = chat.Appended{ID: chat.ID{Pos: pos, Part: b.part}, Duplicate: true}
+			// What this very call has appended is no repeat of anything said.
+			ours := b.mine[b.open[place]] == pos
+			*done = chat.Appended{ID: chat.ID{Pos: pos, Part: b.part}, Duplicate: !ours}
+			b.fresh = b.fresh || ours
 		}
-		b.open = slices.DeleteFunc(b.open, func(i int) bool { return b.done[i].Duplicate || b.done[i].Refused })
+		b.open = slices.DeleteFunc(b.open, func(i int) bool { return b.done[i].ID != (chat.ID{}) || b.done[i].Refused })
 		return nil
 	}
 

@@ -136,6 +136,8 @@ type batch struct {
 
 	replies bool // some of the events reply to a message
 	fresh   bool // something was appended
+
+	mine map[int]chat.Pos // of events: where a try appended it that no replica has confirmed
 }
 
 func newBatch(events []chat.Event, part int) *batch {
@@ -209,6 +211,25 @@ func (b *batch) args(fence [4]any, steps [3]any) []any {
 	args[4], args[5], args[6], args[7] = bytes, steps[0], steps[1], steps[2]
 	args[8], args[9], args[10] = len(b.open), len(names), blob
 	return args
+}
+
+// tried takes in what lua/append.lua answered to a try that failed all the
+// same: what is open may be in the log now.
+func (b *batch) tried(answer any) {
+	reply, _ := answer.([]any)
+	if len(reply) != 4 {
+		return
+	}
+	text, _ := reply[2].(string)
+	entry, err := parseEntryID(text)
+	if err != nil {
+		return
+	}
+	b.mine = map[int]chat.Pos{}
+	for idx, i := range b.open {
+		entry.Idx = uint8(idx)
+		b.mine[i] = entry
+	}
 }
 
 // results is one Appended per event, once nothing is open.

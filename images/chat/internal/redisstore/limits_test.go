@@ -330,3 +330,34 @@ func TestCausesAreSaidOnce(t *testing.T) {
 		})
 	}
 }
+
+// A replica that confirms late: the try after it finds what the first one has
+// appended, and does not call it a repeat.
+func TestLateConfirmationIsNoRepeat(t *testing.T) {
+	t.Parallel()
+	ha := redistest.StartHA(t) // the patience of a call is long enough for two tries
+	master := ha.Master
+	s := open(t, redisstore.Options{URL: ha.URL()})
+	known := appendTo(t, s, 0, drafts("known", 1))
+	for _, r := range ha.Replicas {
+		r.Freeze()
+	}
+	answer := make(chan []chat.Appended, 1)
+	go func() {
+		got, err := s.Append(within(t, patience), 0, events(drafts("late", 3)))
+		if err != nil {
+			t.Errorf("append: %v", err)
+		}
+		answer <- got
+	}()
+	until(t, "it was tried twice", func() bool { n := master.Do("hget", "chat:{p0}:meta", "duplicates"); return n != nil && n != "0" })
+	for _, r := range ha.Replicas {
+		r.Thaw()
+	}
+	if got := <-answer; got != nil && (got[0].Duplicate || got[2].Duplicate) {
+		t.Errorf("called a repeat: %+v", got)
+	}
+	if got := appendTo(t, s, 0, append(drafts("late", 3), drafts("known", 1)...)); !got[0].Duplicate || got[3].ID != known[0].ID {
+		t.Errorf("a real repeat: %+v", got)
+	}
+}

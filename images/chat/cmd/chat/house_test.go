@@ -15,7 +15,7 @@ var allowed = map[string][]string{
 	"internal/filter":     {},
 	"internal/people":     {"internal/chat"},
 	"internal/wire":       {"internal/chat", "internal/people"},
-	"internal/localstore": {"internal/chat", "internal/people"},
+	"internal/localstore": {"internal/chat", "internal/people", "internal/trouble"},
 	"internal/redisstore": {"internal/chat", "internal/people", "internal/trouble"},
 	"internal/trouble":    {},
 	"internal/redisnode":  {},

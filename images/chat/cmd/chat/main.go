@@ -226,14 +226,14 @@ type log interface {
 // openStore opens the store that the settings name, and says which it is.
 func openStore(c *config, logger *slog.Logger, failed func(trouble.Access, string)) (store, string, error) {
 	if c.Log.RedisURL == "" {
-		local, err := localstore.Open(localstore.Options{Dir: c.Log.Data, Retention: c.Keep, Logger: logger.With("component", "localstore")})
+		local, err := localstore.Open(localstore.Options{Dir: c.Log.Data, Retention: c.Keep, Failed: failed, Logger: logger.With("component", "localstore")})
 		if _, damaged := errors.AsType[*localstore.DamageError](err); damaged {
 			return store{}, "", err // no setting mends it
 		}
 		if err != nil {
 			return store{}, "", fmt.Errorf("--data: %w (%w)", err, errSetting)
 		}
-		return store{local, local.Directory(), nil}, "embedded in " + c.Log.Data, nil
+		return store{local, local.Directory(), local.Trouble}, "embedded in " + c.Log.Data, nil
 	}
 	if strings.Contains(c.Log.RedisURL, redisnode.PublicPassword) {
 		logger.Warn("Redis has the passwords that everybody can read in chatapp.yaml: make others, as is said there")

@@ -31,7 +31,7 @@ func (s *Store) Append(ctx context.Context, _ int, events []chat.Event) ([]chat.
 		floor, _, err = s.trim(tx, 2*len(events))
 		return err
 	})
-	if err != nil {
+	if err := s.wrote(err); err != nil {
 		return nil, fmt.Errorf("append: %w", err)
 	}
 	s.advance(head, floor)

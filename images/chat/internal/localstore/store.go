@@ -19,6 +19,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"chatapp/chat/internal/chat"
+	"chatapp/chat/internal/trouble"
 )
 
 // Options of Open.
@@ -27,6 +28,10 @@ type Options struct {
 	Retention chat.Retention
 	Logger    *slog.Logger     // for what the housekeeping cannot return
 	Now       func() time.Time // the log's clock; nil: time.Now
+
+	// Failed is told the access and the cause of each write that fails. It must
+	// not block. Nil: nobody is told.
+	Failed func(access trouble.Access, cause string)
 }
 
 // FileName is the log's file within its folder.
@@ -56,6 +61,8 @@ type Store struct {
 	presence map[string]told
 
 	directory *Directory
+
+	trouble *trouble.Book
 
 	closing context.Context // ends with Close
 	stop    context.CancelFunc
@@ -92,6 +99,7 @@ func Open(o Options) (*Store, error) {
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
+	s.trouble = trouble.New("disk", s.logger, o.Failed)
 	s.directory = newDirectory(db, s.now)
 	if found.OneMeta {
 		s.logger.Warn("a part of the log's file can't be read; the last append may be lost, and clients are told so", "file", path)
@@ -133,6 +141,7 @@ func (s *Store) keepHouse(ctx context.Context) {
 	tick := time.NewTicker(housekeeping)
 	defer tick.Stop()
 	for {
+		s.probe()
 		s.repeat(ctx, "cannot remove old messages", s.tidy)
 		s.repeat(ctx, "cannot forget old tokens and keys", s.directory.tidy)
 		select {

@@ -397,6 +397,12 @@ def test_rooms(pods: Pods) -> None:
     assert any(t["topic"] == topic and t["room"] == "Plans" for t in listed)
     assert any(m["content"] == "a secret" for m in requests.get(two + "/api/v1/messages", headers=ben, timeout=PATIENCE).json()["messages"])
 
+    for call in ({"filter": "topic:plans"}, {"filter": f"topic:{topic} secret"}):
+        r = requests.get(one + "/api/v1/messages", params=call, headers=ann, timeout=PATIENCE)
+        assert [m["content"] for m in r.json()["messages"]] == ["a secret"], call
+        r = requests.get(one + "/api/v1/messages", params=call, headers=eve, timeout=PATIENCE)
+        assert r.json()["messages"] == []
+
     # a new member sees the past
     assert requests.put(f"{there}/members/eve@example.org", headers=ann, timeout=PATIENCE).status_code == 204
     assert requests.put(f"{there}/members/eve@example.org", headers=ann, timeout=PATIENCE).status_code == 204

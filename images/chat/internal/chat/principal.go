@@ -24,6 +24,8 @@ type Rooms interface {
 	Has(room string) bool
 	// List gives all of them, in no order.
 	List() []string
+	// Name gives the present name of one of them, "" for any other topic.
+	Name(room string) string
 	// Check asks whoever keeps them. When it has returned nil, Has knows of
 	// every removal that was answered before Check was called.
 	Check(ctx context.Context) error

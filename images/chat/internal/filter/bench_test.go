@@ -21,7 +21,7 @@ func BenchmarkHundredFilters(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		matchers = append(matchers, e.Compile("", now))
+		matchers = append(matchers, e.Compile(Reader{}, now))
 	}
 	m := Message{
 		Content: "Has anybody tried the new tea house by the river? They bake a very good lemon cake, and one may sit outside until nine. #tea #outside",

@@ -26,10 +26,11 @@ type golden struct {
 	} `json:"match"`
 }
 
+// goldenMessage is a message, and the name that its topic has where that is a
+// room of the reader's.
 type goldenMessage struct {
-	Content, Name, Email, Topic, Room, Account string
-	Time                                       time.Time
-	Reply, Deleted                             bool
+	Message
+	Room string
 }
 
 func readGolden(t testing.TB) golden {
@@ -77,10 +78,14 @@ func TestGoldenMatch(t *testing.T) {
 			t.Errorf("canonical %q: %v", e, err)
 			continue
 		}
-		for _, m := range []*Matcher{e.Compile(c.Account, c.Now), again.Compile(c.Account, c.Now)} {
-			for i, messages := range [][]goldenMessage{c.Yes, c.No} {
-				for _, g := range messages {
-					f := Fold(Message(g))
+		for i, messages := range [][]goldenMessage{c.Yes, c.No} {
+			for _, g := range messages {
+				reader := Reader{Account: c.Account}
+				if g.Room != "" {
+					reader.Rooms = map[string]string{g.Topic: g.Room}
+				}
+				for _, m := range []*Matcher{e.Compile(reader, c.Now), again.Compile(reader, c.Now)} {
+					f := Fold(g.Message)
 					if got, want := m.Match(&f), i == 0; got != want {
 						t.Errorf("%q on %+v: %v, want %v", c.Filter, g, got, want)
 					}
@@ -98,7 +103,7 @@ func TestMatchersShareAKeyWhenTheyMatchTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return e.Compile(account, now).Key()
+		return e.Compile(Reader{Account: account}, now).Key()
 	}
 	same := [][2]string{{key("Tea  Cake", "a", now), key(`"tea" (cake)`, "b", now.Add(1e9))}, {key("is:mine", "a", now), key("is:mine", "a", now)}}
 	for i, pair := range same {
@@ -146,7 +151,7 @@ func FuzzParse(f *testing.F) {
 		if again.String() != e.String() {
 			t.Fatalf("%q prints %q, which prints %q", text, e, again)
 		}
-		a, b := e.Compile("a", now), again.Compile("a", now)
+		a, b := e.Compile(Reader{Account: "a"}, now), again.Compile(Reader{Account: "a"}, now)
 		for i := range messages {
 			if a.Match(&messages[i]) != b.Match(&messages[i]) {
 				t.Fatalf("%q and its canonical %q differ on message %d", text, e, i)

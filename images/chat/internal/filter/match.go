@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,7 +14,6 @@ type Message struct {
 	Name    string
 	Email   string
 	Topic   string
-	Room    string // the room's name, where the topic is a room
 	Account string // of the poster; empty for a guest
 	Time    time.Time
 	Reply   bool
@@ -23,16 +23,16 @@ type Message struct {
 // Folded is a message made ready to be matched by any number of matchers, from
 // any number of goroutines.
 type Folded struct {
-	content, name, email, topic, room string
-	account                           string
-	ms                                int64
-	reply, deleted                    bool
+	content, name, email, topic string
+	account                     string
+	ms                          int64
+	reply, deleted              bool
 }
 
 // Fold makes m ready. It is the dear part of matching: do it once.
 func Fold(m Message) Folded {
 	return Folded{
-		content: fold(m.Content), name: fold(m.Name), email: fold(m.Email), topic: fold(m.Topic), room: fold(m.Room),
+		content: fold(m.Content), name: fold(m.Name), email: fold(m.Email), topic: fold(m.Topic),
 		account: m.Account, ms: m.Time.UnixMilli(), reply: m.Reply, deleted: m.Deleted,
 	}
 }
@@ -50,17 +50,26 @@ func (m *Matcher) Key() string { return m.key }
 // Match reports whether the message matches. A deleted one never does.
 func (m *Matcher) Match(f *Folded) bool { return !f.deleted && m.match(f) }
 
-// Compile binds e to the reader's account (empty for a guest), who is asked
-// for by is:mine, and to the moment at which the server read the frame, from
-// which relative times are counted.
-func (e *Expr) Compile(account string, read time.Time) *Matcher {
-	c := &compiler{account: account, now: read.UnixMilli()}
+// Reader is who reads, as far as a filter asks.
+type Reader struct {
+	Account string            // for is:mine; empty for a guest
+	Rooms   map[string]string // for topic: the reader's rooms, by topic, and their names
+}
+
+// Compile binds e to a reader, and to the moment at which the server read the
+// frame, from which relative times are counted. Rooms have the names that they
+// have at that moment.
+func (e *Expr) Compile(reader Reader, read time.Time) *Matcher {
+	c := &compiler{account: reader.Account, now: read.UnixMilli(), rooms: reader.Rooms}
 	m := &Matcher{match: c.compile(e.root), key: e.text}
 	if c.usesNow {
 		m.key += "\x00" + strconv.FormatInt(c.now, 10)
 	}
 	if c.usesAccount {
-		m.key += "\x00" + account
+		m.key += "\x00" + c.account
+	}
+	for _, room := range c.usesRooms {
+		m.key += "\x00" + room
 	}
 	return m
 }
@@ -69,6 +78,8 @@ type compiler struct {
 	account              string
 	now                  int64
 	usesNow, usesAccount bool
+	rooms                map[string]string
+	usesRooms            []string // in the order of the terms that name them
 }
 
 func (c *compiler) compile(n node) func(*Folded) bool {
@@ -107,7 +118,11 @@ func (c *compiler) compile(n node) func(*Folded) bool {
 		return func(f *Folded) bool { return f.email == s || strings.Contains(f.name, s) }
 	case topic:
 		s := string(n)
-		return func(f *Folded) bool { return f.topic == s || f.room == s }
+		rooms := c.named(s)
+		if len(rooms) == 0 {
+			return func(f *Folded) bool { return f.topic == s }
+		}
+		return func(f *Folded) bool { return f.topic == s || slices.Contains(rooms, f.topic) }
 	case instant:
 		c.usesNow = c.usesNow || n.when.ago
 		at := n.when.at(c.now)
@@ -122,6 +137,19 @@ func (c *compiler) compile(n node) func(*Folded) bool {
 		return c.compileIs(n)
 	}
 	panic("filter: unknown node") // the parser makes no others
+}
+
+// named gives the reader's rooms that have a name, which is folded.
+func (c *compiler) named(name string) []string {
+	var rooms []string
+	for room, n := range c.rooms {
+		if fold(n) == name {
+			rooms = append(rooms, fold(room))
+		}
+	}
+	slices.Sort(rooms)
+	c.usesRooms = append(append(c.usesRooms, strconv.Itoa(len(rooms))), rooms...)
+	return rooms
 }
 
 func (c *compiler) compileAll(nodes []node) []func(*Folded) bool {

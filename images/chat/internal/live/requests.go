@@ -147,7 +147,19 @@ func Compile(text string, who chat.Principal) (*filter.Matcher, *chat.Error) {
 	if e == nil {
 		return nil, nil
 	}
-	return e.Compile(who.Account, time.Now()), nil
+	return e.Compile(filter.Reader{Account: who.Account, Rooms: namesOfRooms(who)}, time.Now()), nil
+}
+
+// namesOfRooms gives somebody's rooms with their names.
+func namesOfRooms(who chat.Principal) map[string]string {
+	if who.Rooms == nil {
+		return nil
+	}
+	names := map[string]string{}
+	for _, room := range who.Rooms.List() {
+		names[room] = who.Rooms.Name(room)
+	}
+	return names
 }
 
 // wants is a filter as a query takes it.

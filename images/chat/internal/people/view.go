@@ -550,6 +550,12 @@ func (p *person) List() []string {
 	return list
 }
 
+// Name implements chat.Rooms.
+func (p *person) Name(room string) string {
+	r, _ := p.find(room)
+	return r.Name
+}
+
 // Check implements chat.Rooms.
 func (p *person) Check(ctx context.Context) error { return failed(p.load(ctx)) }
 
@@ -593,6 +599,11 @@ func (c *caller) List() []string {
 		list = append(list, r.ID)
 	}
 	return list
+}
+
+func (c *caller) Name(room string) string {
+	r, _ := c.find(room)
+	return r.Name
 }
 
 func (c *caller) Check(ctx context.Context) error {

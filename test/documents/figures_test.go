@@ -20,7 +20,7 @@ import (
 // from results/ by its name. Every other document quotes it by a link to that
 // row: [12.8 KiB](docs/performance.md#idle-connection).
 //
-//	go test ./documents -update     writes what the data say into all of them
+//	go test -count=1 ./documents -update     writes what the data say into all of them
 
 var update = flag.Bool("update", false, "write the figures of results/ into the documents")
 

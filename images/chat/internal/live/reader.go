@@ -74,14 +74,6 @@ func (s *session) patiently(ctx context.Context, happened <-chan struct{}) {
 	}
 }
 
-func isTimeout(err error) bool {
-	t, ok := errors.AsType[interface {
-		error
-		Timeout() bool
-	}](err)
-	return ok && t.Timeout()
-}
-
 func (s *session) readFrame(ctx context.Context) error {
 	kind, r, err := s.conn.NextReader()
 	if err != nil {

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -122,4 +123,12 @@ func (s *socket) writeText(text []byte) error {
 func (s *socket) writeClose(code wire.CloseCode) error {
 	return s.conn.WriteControl(websocket.CloseMessage,
 		websocket.FormatCloseMessage(int(code), code.Reason()), time.Now().Add(goodbyeWait))
+}
+
+func isTimeout(err error) bool {
+	t, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err)
+	return ok && t.Timeout()
 }

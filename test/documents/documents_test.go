@@ -157,3 +157,30 @@ func TestWordsOfTheTrade(t *testing.T) {
 		}
 	}
 }
+
+// TestSettings looks up every setting that the documents name.
+func TestSettings(t *testing.T) {
+	var code strings.Builder
+	for name, text := range files(t, ".go", ".py", ".yaml", ".ts", "Makefile", "run", "setup") {
+		if !strings.HasPrefix(name, "test/documents/") {
+			code.WriteString(text)
+		}
+	}
+	known := map[string]bool{}
+	variable := regexp.MustCompile(`\bCHAT_[A-Z][A-Z_]*[A-Z]\b`)
+	for _, name := range variable.FindAllString(code.String(), -1) {
+		known[name] = true
+	}
+	seen := 0
+	for name, text := range files(t, ".md") {
+		for _, setting := range variable.FindAllString(text, -1) {
+			seen++
+			if !known[setting] && !slices.Contains([]string{"CHAT_KEEP", "CHAT_POST", "CHAT_SOURCE_POST", "CHAT_DRAIN"}, setting) {
+				t.Errorf("%s names %s: no program reads it", name, setting)
+			}
+		}
+	}
+	if seen < 20 {
+		t.Errorf("only %d settings found: the search is broken", seen)
+	}
+}

@@ -1,8 +1,7 @@
 /** Everything without a mouse, and what a screen reader is told. */
 
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import type { Page } from "@playwright/test";
+import { violations } from "./axe.ts";
 import { expect, numbered, post, test, type ChatPage } from "./fixtures.ts";
 
 /** Presses Tab until the element has the keyboard. */
@@ -194,20 +193,6 @@ test("the accessibility tree says what there is", async ({ cluster, visit }) => 
       - button "Send"
   `);
 });
-
-const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-interface AxeWindow {
-  readonly axe: { run(options: object): Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }> };
-}
-
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axeSource);
-  return page.evaluate(async () => {
-    const { violations } = await (window as unknown as AxeWindow).axe.run({ resultTypes: ["violations"] });
-    return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
-  });
-}
 
 for (const colorScheme of ["light", "dark"] as const) {
   for (const [device, viewport] of [["desktop", { width: 1280, height: 800 }], ["phone", { width: 360, height: 740 }]] as const) {

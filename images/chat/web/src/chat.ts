@@ -11,7 +11,7 @@ import { load } from "./lazy.ts";
 import { EntryShelf, type Entry } from "./outbox/entry.ts";
 import { channelBeats, leaseLock, noLock, webLock, type Lock } from "./outbox/lock.ts";
 import { Outbox } from "./outbox/outbox.ts";
-import type { ServerFrame } from "./protocol/frames.ts";
+import type { ClientFrame, ServerFrame } from "./protocol/frames.ts";
 import { newKey, type Draft } from "./protocol/message.ts";
 import type { ReadOnly } from "./readonly.ts";
 import { Connection, type ConnectionState, type SocketLike, type World } from "./socket/connection.ts";
@@ -44,6 +44,12 @@ export interface Chat {
    */
   trim(view: string, following: boolean): void;
   reconnectNow(): void;
+  /** Sends a frame of the conversation. False: not connected, nothing was sent. */
+  say(frame: ClientFrame): boolean;
+  /** Every frame passes the listener, once the store has it. */
+  hear(listener: (frame: ServerFrame) => void): void;
+  /** What is known here before the server tells everybody. */
+  tell(frame: ServerFrame): void;
 }
 
 /** How many messages one request for history brings. */
@@ -86,7 +92,9 @@ export function openChat(storage: Storage | undefined): Chat {
     // The store must know of an answer before the next question is made from it.
     if (frame.type === "history" || (frame.type === "error" && frame.ref !== undefined)) store.flush();
     history.onFrame(frame);
+    for (const hear of listeners) hear(frame);
   };
+  const listeners: ((frame: ServerFrame) => void)[] = [];
 
   const connection = new Connection(socketUrl(), browserWorld, {
     onFrame,
@@ -183,6 +191,9 @@ export function openChat(storage: Storage | undefined): Chat {
       if (store.state.value.messages.length > limit) store.enqueue({ type: "trim", keep: KEEP, view });
     },
     reconnectNow: () => connection.reconnectNow(),
+    say: (frame) => connection.say(frame),
+    hear: (listener) => void listeners.push(listener),
+    tell: (frame) => store.enqueue({ type: "frame", frame }),
   };
 }
 

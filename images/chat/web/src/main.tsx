@@ -13,6 +13,7 @@ import "./styles/log.css";
 import "./styles/row.css";
 import "./styles/composer.css";
 import "./styles/help.css";
+import "./styles/conversation.css";
 import "./styles/small.css";
 import { App } from "./views/App.tsx";
 import { restoreNotifications } from "./views/notifications.ts";

@@ -15,7 +15,7 @@ import { Header } from "./Header.tsx";
 import { Log, NoSuchTopic, type LogProps } from "./Log.tsx";
 import { usePart } from "./part.ts";
 import { Topics } from "./Topics.tsx";
-import { askNewest, focusSearch, helpOpen, query } from "./ui.ts";
+import { answered, askNewest, conversation, focusSearch, helpOpen, query, thread } from "./ui.ts";
 import { isolate } from "./words.ts";
 
 export interface AppProps {
@@ -31,7 +31,17 @@ export interface AppProps {
 
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
-export function App({ chat, saved, drafts, identity, reading, route }: AppProps): JSX.Element {
+/** Everything that a server with the feature "conversation" adds. */
+function useConversation(props: AppProps): void {
+  const { chat } = props;
+  const able = chat.listed.value && chat.features.value.has("conversation");
+  const part = usePart(able, () => import("../conversation/conversation.ts").then(({ openConversation }) => openConversation(props)));
+  useEffect(() => void (conversation.value = able ? part : undefined), [able, part]);
+}
+
+export function App(props: AppProps): JSX.Element {
+  const { chat, saved, drafts, identity, reading, route } = props;
+  useConversation(props);
   const topicTimes = useMemo(() => computed(() => chat.state.value.topics), [chat]);
   const view = route.value;
   const unread = reading.unread.value;
@@ -49,7 +59,10 @@ export function App({ chat, saved, drafts, identity, reading, route }: AppProps)
   }, [unread, view]);
 
   // A search is for the view it began in.
-  useEffect(() => void (query.value = ""), [view]);
+  useEffect(() => {
+    query.value = "";
+    thread.value = answered.value = undefined;
+  }, [view]);
 
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent): void => {
@@ -63,6 +76,7 @@ export function App({ chat, saved, drafts, identity, reading, route }: AppProps)
         goTo(views[(here + step + views.length) % views.length] ?? ALL);
       } else if (event.key === "Escape") {
         query.value = "";
+        thread.value = answered.value = undefined;
         askNewest();
       } else if (event.key === "/" && !writing) {
         focusSearch();
@@ -109,6 +123,9 @@ function useSettled(chat: Chat): boolean {
 /** The log of a view, or what a search found in it. */
 function Messages({ chat, reading, view }: LogProps): JSX.Element {
   const searching = query.value !== "";
+  const part = conversation.value;
+  if (part && searching) return <part.Asked view={view} />;
+  if (part && thread.value) return <part.Thread message={thread.value} />;
   const Found = usePart(searching, () => import("./Found.tsx").then((part) => part.Found));
   // Until it is there, and should it not come, the messages themselves.
   if (searching && Found) return <Found chat={chat} view={view} />;

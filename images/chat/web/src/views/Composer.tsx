@@ -13,7 +13,7 @@ import { ConnectionDot } from "./ConnectionStrip.tsx";
 import { typed } from "./field.ts";
 import { MessageBox, type MessageBoxHandle } from "./MessageBox.tsx";
 import { twinOf } from "./twins.ts";
-import { askNewest, focusMessage, newTopicAsked, query, returned } from "./ui.ts";
+import { answered, askNewest, conversation, fleeting, focusMessage, newTopicAsked, query, returned } from "./ui.ts";
 import { WhoButton, WhoSheet } from "./Who.tsx";
 
 /** The room left is shown from here on, in characters. */
@@ -49,6 +49,9 @@ export function Composer({ chat, drafts, identity, view }: ComposerProps): JSX.E
     email: useRef<HTMLInputElement>(null),
     topic: useRef<HTMLInputElement>(null),
   };
+  const part = conversation.value;
+  /** Is what is written kept nowhere? A reply always is. */
+  const passing = part !== undefined && fleeting.value && !answered.value;
   const complete = known.name !== "" && known.email !== "";
   const asking = changing || !complete;
 
@@ -112,7 +115,14 @@ export function Composer({ chat, drafts, identity, view }: ComposerProps): JSX.E
     setProblem(undefined);
     identity.set(draft.name, draft.email);
     setChanging(false);
-    chat.send(draft);
+    const parent = answered.value;
+    if (part && passing) {
+      const why = part.sendFleeting(draft);
+      if (why !== undefined) return setNote(why);
+    } else {
+      chat.send({ ...draft, ...(part && parent?.topic === draft.topic && { reply_to: parent.id }) });
+      answered.value = undefined;
+    }
     write("");
     justSent.current = true;
     query.value = "";
@@ -153,7 +163,7 @@ export function Composer({ chat, drafts, identity, view }: ComposerProps): JSX.E
   const twin = twinOf(topic, chat.state.value.topics);
   return (
     <form
-      class={asking ? "composer asking" : "composer"}
+      class={`composer${asking ? " asking" : ""}${passing ? " passing" : ""}`}
       noValidate
       onSubmit={(event) => {
         event.preventDefault();
@@ -169,6 +179,7 @@ export function Composer({ chat, drafts, identity, view }: ComposerProps): JSX.E
             {note}
           </p>
         )}
+        {part && <part.Over setTopic={setTopic} />}
         {twin !== undefined && (
           <p class="note">
             There is a topic <bdi>“{twin}”</bdi> already; this would be another one.{" "}
@@ -255,6 +266,7 @@ export function Composer({ chat, drafts, identity, view }: ComposerProps): JSX.E
             {room}
           </span>
         )}
+        {part && <part.Keep />}
         <button type="submit" class="send">
           Send
         </button>

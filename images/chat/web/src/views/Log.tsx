@@ -18,13 +18,15 @@ import { Icon } from "./Icon.tsx";
 import { PendingRow, Row } from "./Row.tsx";
 import { findRow } from "./scroll.ts";
 import { useStretch } from "./stretch.ts";
-import { focusMessage, newestAsked, returned, target, today } from "./ui.ts";
+import { conversation, focusMessage, newestAsked, returned, target, today } from "./ui.ts";
 import { counted } from "./words.ts";
 
 /** Messages of one sender this close together share a head. Ms. */
 const GROUP_MS = 5 * 60_000;
 /** How often history is asked for to find the first unread message. */
 const MAX_LOOKS = 5;
+/** How often history is asked for to find a message that somebody wants to see. */
+const MAX_HUNTS = 20;
 
 export interface LogProps {
   readonly chat: Chat;
@@ -53,11 +55,14 @@ export function Log({ chat, reading, view }: LogProps): JSX.Element {
   const list = useMemo(() => (first ? whole.messages.slice(1) : whole.messages), [whole]);
   const pending = state.pending.filter((entry) => view === ALL || entry.topic === view);
 
+  const part = conversation.value;
+  const passing = part ? state.fleeting.filter(({ topic }) => view === ALL || topic === view) : [];
+
   const opened = useRef(false);
   const stretch = useStretch({
     list,
     compare: view === ALL ? compareMerged : compareInTopic,
-    below: pending.map((entry) => `${entry.key}${entry.failed ? "!" : ""}`).join(" "),
+    below: pending.map((entry) => `${entry.key}${entry.failed ? "!" : ""}`).join(" ") + passing.length,
     ready: opened,
     loadOlder: () => void chat.loadOlder(view),
   });
@@ -75,16 +80,24 @@ export function Log({ chat, reading, view }: LogProps): JSX.Element {
     // All that is loaded is unread: the first may lie further back.
     if (unread && unread === list[0] && looks.current++ < MAX_LOOKS && chat.loadOlder(view)) return;
     opened.current = true;
-    const wanted = target.value;
-    target.value = undefined;
     if (unread) setDivider(unread.id);
-    if (wanted !== undefined) {
-      stretch.bring(wanted, 1 / 3);
-      requestAnimationFrame(() => rows.current && findRow(rows.current.children, wanted)?.focus({ preventScroll: true }));
-    } else if (unread && !isOnLastScreen(unread, scroller.current, rows.current)) {
+    if (target.value === undefined && unread && !isOnLastScreen(unread, scroller.current, rows.current)) {
       stretch.bring(unread.id, 1 / 4);
     }
   }, [state.epoch, state.requests, list]);
+
+  const wanted = target.value;
+  const hunts = useRef(0);
+  useLayoutEffect(() => {
+    if (!opened.current || wanted === undefined) return;
+    const held = list.some(({ id }) => id === wanted);
+    if (!held && hunts.current++ < MAX_HUNTS && chat.loadOlder(view)) return;
+    hunts.current = 0;
+    target.value = undefined;
+    if (!held) return;
+    stretch.bring(wanted, 1 / 3);
+    requestAnimationFrame(() => rows.current && findRow(rows.current.children, wanted)?.focus({ preventScroll: true }));
+  }, [wanted, list, state.epoch]);
 
   const attentive = reading.attentive.value;
   useEffect(() => {
@@ -129,6 +142,32 @@ export function Log({ chat, reading, view }: LogProps): JSX.Element {
   };
 
   const now = today.value;
+  const items: JSX.Element[] = [];
+  let passed = 0;
+  /** What is kept nowhere stands where it came. */
+  const passTo = (time: string): void => {
+    for (let said = passing[passed]; part && said && said.time < time; said = passing[++passed]) {
+      items.push(<part.Fleeting key={`fleeting ${said.key} ${said.time}`} message={said} />);
+    }
+  };
+  const above = list[stretch.start - 1];
+  if (above) while ((passing[passed]?.time ?? "~") < above.time) passed++;
+  shown.forEach((message, i) => {
+    const firstUnread = message.id === divider;
+    const { day, grouped } = layout(list[stretch.start + i - 1] ?? first, message, now);
+    const before = items.length;
+    passTo(message.time);
+    items.push(
+      <Row
+        key={message.id}
+        message={message}
+        day={day}
+        firstUnread={firstUnread}
+        grouped={grouped && !firstUnread && before === items.length}
+      />,
+    );
+  });
+  if (atEnd) passTo("~");
   return (
     <div class="log-frame">
       <div
@@ -152,19 +191,7 @@ export function Log({ chat, reading, view }: LogProps): JSX.Element {
           />
         </p>
         <ol ref={rows}>
-          {shown.map((message, i) => {
-            const firstUnread = message.id === divider;
-            const { day, grouped } = layout(list[stretch.start + i - 1] ?? first, message, now);
-            return (
-              <Row
-                key={message.id}
-                message={message}
-                day={day}
-                firstUnread={firstUnread}
-                grouped={grouped && !firstUnread}
-              />
-            );
-          })}
+          {items}
           {atEnd &&
             pending.map((entry, i) => (
               <PendingRow
@@ -241,6 +268,7 @@ export function layout(
     before.email === said.email &&
     before.name === said.name &&
     before.topic === said.topic &&
+    said.reply_to === undefined &&
     Math.abs(time.getTime() - timeOf(before).getTime()) < GROUP_MS;
   return { day: undefined, grouped };
 }

@@ -8,6 +8,7 @@ import { linkTo } from "../route.ts";
 import { excerpt } from "./fold.ts";
 import { clockTime, fullTime, hue, initials } from "./format.ts";
 import { plain, RichText, type Mark } from "./RichText.tsx";
+import { conversation } from "./ui.ts";
 import { counted } from "./words.ts";
 
 export interface RowProps {
@@ -44,11 +45,20 @@ export class Row extends Component<RowProps> {
               <span>New</span>
             </div>
           )}
-          <Body message={message} id={message.id} mark={mark} time={new Date(message.time)} />
+          <Body message={message} id={message.id} mark={mark} time={new Date(message.time)}>
+            <Around message={message} />
+          </Body>
         </li>
       </>
     );
   }
+}
+
+/** The numbers of a message, and what can be done with it; room is kept until that part is there. */
+function Around({ message }: { message: Message }): JSX.Element | null {
+  const part = conversation.value;
+  if (part) return <part.Around message={message} />;
+  return message.up || message.down || message.replies ? <div class="numbers" /> : null;
 }
 
 /** An item of its own, so that no message moves when an older one of the same day comes before it. */
@@ -111,7 +121,12 @@ export function PendingRow({ entry, day, grouped, onRetry, onEdit, onDiscard }: 
   );
 }
 
-function Body(props: {
+function Quote({ id }: { id: string }): JSX.Element {
+  const part = conversation.value;
+  return <div class="quote">{part && <part.Quote id={id} />}</div>;
+}
+
+export function Body(props: {
   message: Omit<Message, "id" | "time">;
   id: string;
   mark: Mark;
@@ -140,7 +155,8 @@ function Body(props: {
           {clockTime(time)}
         </time>{" "}
       </div>
-      <Content id={id} text={message.content} mark={mark} />
+      {message.reply_to !== undefined && <Quote id={message.reply_to} />}
+      {message.deleted ? <p class="content gone">This message was deleted.</p> : <Content id={id} text={message.content} mark={mark} />}
       {children}
     </div>
   );

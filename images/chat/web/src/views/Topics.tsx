@@ -5,7 +5,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { linkTo } from "../route.ts";
 import { ALL } from "../store/state.ts";
 import { Icon } from "./Icon.tsx";
-import { newTopicAsked } from "./ui.ts";
+import { conversation, newTopicAsked } from "./ui.ts";
 
 export interface TopicsProps {
   /** In the order shown. */
@@ -25,6 +25,7 @@ export function Topics({ topics, unread, view }: TopicsProps): JSX.Element {
     before.current = view;
     nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }, [view]);
+  const part = conversation.value;
   let total = 0;
   for (const count of unread.values()) total += count;
   return (
@@ -42,6 +43,7 @@ export function Topics({ topics, unread, view }: TopicsProps): JSX.Element {
           <Entry key={topic} view={topic} label={topic} count={unread.get(topic) ?? 0} current={topic === view} />
         ))}
       </ul>
+      {part && <part.Filters />}
     </nav>
   );
 }

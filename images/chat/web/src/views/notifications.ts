@@ -34,10 +34,16 @@ export async function toggleNotifications(saved: Saved): Promise<void> {
   saved.set("notify", notifying.value ? "yes" : "");
 }
 
+/** Asks the person when they were never asked: may this page notify? */
+export async function mayNotify(): Promise<boolean> {
+  if (possible && permission.value === "default") permission.value = await Notification.requestPermission();
+  return permission.value === "granted";
+}
+
 /** Shows the last of these; several at once are one notification with a count. */
-export function notify(messages: readonly Message[]): void {
+export function notify(messages: readonly Message[], wished = notifying.value): void {
   const last = messages.at(-1);
-  if (!notifying.value || !last) return;
+  if (!wished || !last) return;
   const rest = messages.length > 1 ? ` (and ${messages.length - 1} more)` : "";
   try {
     // The tag makes the tabs of one browser replace each other's notification instead of adding.

@@ -1,7 +1,9 @@
 /** What the views share with each other and nobody else. */
 
 import { signal } from "../signals.ts";
+import type { Conversation } from "../conversation/conversation.ts";
 import type { Entry } from "../outbox/entry.ts";
+import type { Message } from "../protocol/message.ts";
 import { sameDay, msToMidnight } from "./format.ts";
 
 /** What is looked for in the loaded history; "" when nothing is. */
@@ -18,6 +20,18 @@ export const newTopicAsked = signal(0);
 
 /** An entry taken out of the outbox, to be gone on with; the composer takes it. */
 export const returned = signal<Entry | undefined>(undefined);
+
+/** Replies, votes and all that; loaded after the first messages, where the server knows of them. */
+export const conversation = signal<Conversation | undefined>(undefined);
+
+/** What the next message answers. */
+export const answered = signal<Message | undefined>(undefined);
+
+/** The message whose replies are shown in place of the log. */
+export const thread = signal<Message | undefined>(undefined);
+
+/** Is what is written next kept nowhere? */
+export const fleeting = signal(false);
 
 /** Is the help open? */
 export const helpOpen = signal(false);

@@ -1,0 +1,121 @@
+/** Replies, votes, deletions and messages that are not kept, between two people on two pods. */
+
+import { violations } from "./axe.ts";
+import { expect, post, test } from "./fixtures.ts";
+
+test("a reply: button and key, the quoted parent and the way to it, one message with its replies", async ({ cluster, visit }) => {
+  const [parent] = await post(cluster.pod(0), [{ content: "Shall we have tea?" }, ...Array.from({ length: 80 }, (_, n) => ({ content: `line ${n}` }))]);
+  const ada = await visit(cluster.pod(0).url);
+  await ada.introduce("Ada", "ada@example.org");
+  await ada.page.getByRole("button", { name: "Done" }).click();
+  const last = ada.row("line 79");
+  await last.hover();
+  await last.getByRole("button", { name: "Reply", exact: true }).click();
+  await expect(ada.message).toBeFocused();
+  await expect(ada.page.getByText("Replying to Grace Hopper: line 79")).toBeVisible();
+  await ada.send("the last one");
+  await expect(ada.row("the last one").locator(".quote")).toContainText("line 79");
+  await expect(last.getByRole("button", { name: "1 reply" })).toBeVisible();
+
+  const grace = await visit(cluster.pod(1).url);
+  await grace.introduce("Grace", "g@example.org");
+  await grace.page.getByRole("button", { name: "Done" }).click();
+  await grace.row("the last one").focus();
+  await grace.page.keyboard.press("r");
+  await grace.message.fill("second to the last");
+  await grace.page.keyboard.press("Enter");
+  await expect(ada.row("second to the last").locator(".quote")).toContainText("the last one");
+  expect(await violations(ada.page)).toEqual([]);
+
+  // A parent far above: asked for until it is there.
+  await post(cluster.pod(0), [{ content: "yes please", reply_to: parent?.id ?? "" }]);
+  await ada.row("yes please").locator(".quote").getByRole("button").click();
+  await expect(ada.row("Shall we have tea?")).toBeInViewport();
+  await expect(ada.row("Shall we have tea?")).toBeFocused();
+
+  await ada.page.keyboard.press("t");
+  await expect(ada.page.locator(".found")).toContainText("1 reply in general");
+  await expect(ada.rows).toHaveCount(2);
+  await ada.send("with milk");
+  await expect(ada.rows).toHaveCount(3);
+  await expect(ada.page.locator(".found")).toContainText("2 replies");
+  expect(await violations(ada.page)).toEqual([]);
+  await ada.page.keyboard.press("Escape");
+  await expect(ada.page.locator(".found")).toHaveCount(0);
+  await expect(ada.row("with milk")).toBeInViewport();
+});
+
+test("votes: shown at once, counted once, seen by others, taken back, corrected when refused", async ({ cluster, network, visit }) => {
+  const [message] = await post(cluster.pod(0), [{ content: "vote for this" }]);
+  const ada = await visit(network.url);
+  await ada.row("vote for this").hover();
+  await ada.row("vote for this").getByRole("button", { name: "Vote up", exact: true }).click();
+  await expect(ada.page.getByText("Enter your name and email to vote.")).toBeVisible();
+  await expect(ada.name).toBeFocused();
+  await ada.introduce("Ada", "ada@example.org");
+  await ada.page.getByRole("button", { name: "Done" }).click();
+
+  const grace = await visit(cluster.pod(1).url);
+  await ada.row("vote for this").focus();
+  await ada.page.keyboard.press("+");
+  const up = ada.row("vote for this").getByRole("button", { name: "Vote up: 1" });
+  await expect(up).toHaveAttribute("aria-pressed", "true");
+  await expect(grace.row("vote for this").getByRole("button", { name: "Vote up: 1" })).toHaveAttribute("aria-pressed", "false");
+  await ada.page.reload();
+  await ada.connected();
+  await expect(up).toHaveAttribute("aria-pressed", "true");
+  await up.click();
+  await expect(up).toHaveCount(0);
+  await expect(grace.row("vote for this").locator(".numbers")).toHaveCount(0);
+
+  // Shown at once, and taken back when the server will not have it.
+  network.onClientFrame = (frame, link) => {
+    if (frame.type !== "vote") return link.toServer(frame);
+    setTimeout(() => link.toPage({ type: "error", code: "not_found", message: "gone", key: frame.key }), 500);
+  };
+  await ada.row("vote for this").focus();
+  await ada.page.keyboard.press("-");
+  await expect(ada.row("vote for this").getByRole("button", { name: "Vote down: 1" })).toBeVisible();
+  await expect(ada.page.getByText("The vote was not counted")).toBeVisible();
+  await expect(ada.row("vote for this").locator(".numbers")).toHaveCount(0);
+  expect(message?.id).toBeTruthy();
+});
+
+test("a message that is not kept: looks like it, reaches who is here, and is gone after a reload", async ({ cluster, visit }) => {
+  const ada = await visit(cluster.pod(0).url);
+  const grace = await visit(cluster.pod(1).url);
+  await ada.introduce("Ada", "ada@example.org");
+  await ada.page.getByRole("button", { name: "Not kept" }).click();
+  await expect(ada.page.getByRole("button", { name: "Not kept" })).toHaveAttribute("aria-pressed", "true");
+  await ada.send("between us");
+  for (const chat of [ada, grace]) {
+    await expect(chat.row("between us")).toHaveClass(/fleeting/);
+    await expect(chat.row("between us")).toContainText("Not kept");
+  }
+  await ada.page.getByRole("button", { name: "Not kept" }).click();
+  await ada.send("for the record");
+  await expect(grace.row("for the record")).not.toHaveClass(/fleeting/);
+  expect(await grace.contents()).toEqual(["between us", "for the record"]);
+  expect(await violations(grace.page)).toEqual([]);
+  await grace.page.reload();
+  await grace.connected();
+  await expect(grace.row("for the record")).toHaveCount(1);
+  await expect(grace.row("between us")).toHaveCount(0);
+});
+
+test("a server that does not name conversation: nothing of it is there", async ({ cluster, network, visit }) => {
+  await post(cluster.pod(0), [{ content: "plain" }]);
+  network.onServerFrame = (frame, link) => {
+    if (frame.type !== "welcome") return link.toPage(frame);
+    const { features: _, ...rest } = frame;
+    link.toPage(rest);
+  };
+  const chat = await visit(network.url);
+  await chat.row("plain").hover();
+  await chat.row("plain").focus();
+  await chat.page.keyboard.press("r");
+  await expect(chat.page.getByText("Replying to")).toHaveCount(0);
+  await expect(chat.page.getByRole("button", { name: "Not kept" })).toHaveCount(0);
+  await chat.page.getByRole("searchbox").fill("plain");
+  await expect(chat.page.locator(".found")).toContainText("1 of 1 loaded message");
+});

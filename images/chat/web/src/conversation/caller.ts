@@ -1,0 +1,16 @@
+/** Who asks, for the calls of the conversation. */
+
+/** The account of who is signed in; undefined for a guest. */
+export function account(): string | undefined {
+  return undefined;
+}
+
+export function api(path: string, init?: RequestInit): Promise<Response> {
+  return fetch(`api/v1/${path}`, init);
+}
+
+/** Why a call was refused, in words. */
+export async function reason(response: Response): Promise<string> {
+  const body = (await response.json().catch(() => undefined)) as { detail?: unknown } | undefined;
+  return typeof body?.detail === "string" ? body.detail : `The server answered ${response.status}.`;
+}

@@ -157,7 +157,7 @@ test("the accessibility tree says what there is", async ({ cluster, visit }) => 
     - banner:
       - heading "All topics" [level=1]
       - text: 1 online
-      - searchbox "Search loaded messages"
+      - searchbox "Search all messages"
       - button "Notifications"
       - 'button "Theme: system"'
       - button "Help"

@@ -136,3 +136,59 @@ test("screenshot: empty", async ({ cluster, visit }) => {
   await expect(chat.log).toContainText("No messages yet. Say hello.");
   await shoot(chat, "empty");
 });
+
+for (const [name, options] of [
+  ["conversation", { colorScheme: "light", viewport: { width: 1280, height: 800 } }],
+  ["conversation-dark", { colorScheme: "dark", viewport: { width: 1280, height: 800 } }],
+  ["conversation-phone", { ...phone, colorScheme: "light", viewport: { width: 390, height: 780 } }],
+  ["conversation-320", { ...phone, colorScheme: "dark", viewport: { width: 320, height: 640 } }],
+] as const) {
+  test(`screenshot: ${name}, a filter and a message with its replies`, async ({ cluster, visit }) => {
+    const pod = cluster.pod(0);
+    const [question] = await post(pod, [{ ...alan, topic: "kitchen", content: "Is there tea? #urgent" }]);
+    const answer = { topic: "kitchen", reply_to: question?.id ?? "" };
+    await post(pod, [
+      { ...grace, ...answer, content: "There is, and cake." },
+      { ...noor, ...answer, content: "الشاي جاهز" },
+      { ...alan, topic: "kitchen", content: "Then I am on my way." },
+    ]);
+    for (const [email, vote] of [["a@example.org", 1], ["b@example.org", 1], ["c@example.org", -1]] as const) {
+      await fetch(`${pod.url}/api/v1/messages/${question?.id}/vote`, {
+        method: "PUT",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ vote, name: "Voter", email }),
+      });
+    }
+    const chat = await visit(pod.url, options);
+    await settleIn(chat);
+    await expect(chat.row("Is there tea").locator(".numbers")).toContainText("2 replies");
+    await chat.row("Is there tea").getByRole("button", { name: "Vote up: 2" }).click();
+    await chat.page.getByRole("button", { name: "Not kept" }).click();
+    await chat.send("Whoever reads this gets the last piece.");
+    await expect(chat.row("the last piece")).toHaveClass(/fleeting/u);
+    await chat.row("Then I am").focus();
+    await chat.page.keyboard.press("r");
+    await chat.row("Then I am").focus();
+    await chat.expectNoSidewaysScroll();
+    // The keyboard stays in the row, so that its buttons are seen.
+    await chat.page.mouse.move(0, 0);
+    await chat.page.screenshot({ path: join(FOLDER, `${name}.png`), animations: "disabled" });
+    await chat.row("Is there tea").focus();
+    await chat.page.keyboard.press("t");
+    await expect(chat.rows).toHaveCount(3);
+    await chat.expectNoSidewaysScroll();
+    await shoot(chat, `${name}-replies`);
+    await chat.page.keyboard.press("Escape");
+    await chat.page.getByRole("searchbox").fill("#urgent OR from:grace");
+    await chat.page.getByRole("button", { name: "Save as view" }).click();
+    await chat.page.getByRole("textbox", { name: "View’s name" }).fill("Urgent");
+    await chat.page.keyboard.press("Enter");
+    await expect(chat.rows).toHaveCount(2);
+    await chat.expectNoSidewaysScroll();
+    await shoot(chat, `${name}-filter`);
+    await chat.page.getByRole("searchbox").fill("(tea OR cake");
+    await expect(chat.page.getByRole("alert").filter({ hasText: "expected" })).toBeVisible();
+    await chat.expectNoSidewaysScroll();
+    await shoot(chat, `${name}-grammar`);
+  });
+}

@@ -55,8 +55,8 @@ export function listen(): void {
     const row = (event.target as Element | null)?.closest?.<HTMLElement>(".row[data-id]");
     const id = row?.dataset["id"];
     if (id === chosen) return;
-    // Outside of the log: the row keeps its buttons as long as the keyboard is in it.
-    if (id === undefined && event.type === "pointerover" && document.activeElement?.closest(`.row[data-id]`)) return;
+    // A pointer that passes by takes no buttons away from under the keyboard.
+    if (event.type === "pointerover" && document.activeElement?.matches(".row[data-id]:focus-visible, .tools :focus-visible")) return;
     const before = chosen;
     chosen = id;
     if (before !== undefined) standing.get(before)?.setState({});

@@ -85,6 +85,7 @@ export function Composer({ chat, drafts, identity, view }: ComposerProps): JSX.E
     const text = box.current?.get() ?? "";
     write(isBlank(text) ? back.content : `${text}\n${back.content}`);
     setTopic(back.topic);
+    answered.value = chat.state.value.messages.find(({ id }) => id === back.reply_to);
     focusMessage();
   }, [back]);
 

@@ -11,7 +11,7 @@ import { typed } from "./field.ts";
 import { Icon } from "./Icon.tsx";
 import { forbidden, notifying, possible, toggleNotifications } from "./notifications.ts";
 import { nextTheme, theme } from "./theme.ts";
-import { focusMessage, helpOpen, query } from "./ui.ts";
+import { conversation, focusMessage, helpOpen, query } from "./ui.ts";
 
 export function Header({ chat, view, saved }: { chat: Chat; view: string; saved: Saved }): JSX.Element {
   // Nobody knows who is there while there is no connection.
@@ -31,7 +31,7 @@ export function Header({ chat, view, saved }: { chat: Chat; view: string; saved:
         <input
           id="search"
           type="search"
-          aria-label="Search loaded messages"
+          aria-label={conversation.value ? "Search all messages" : "Search loaded messages"}
           placeholder="Search"
           autocomplete="off"
           dir="auto"

@@ -2,17 +2,25 @@
 
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { helpOpen } from "./ui.ts";
+import { conversation, helpOpen } from "./ui.ts";
 
 const KEYS: readonly (readonly [keys: readonly string[], what: string])[] = [
   [["Enter"], "Send"],
   [["Shift", "Enter"], "New line"],
   [["Alt", "↑"], "Topic above"],
   [["Alt", "↓"], "Topic below"],
-  [["/"], "Search loaded messages"],
+  [["/"], "Search"],
   [["Esc"], "Newest message"],
   [["↑", "↓"], "Message by message, in the log"],
   [["?"], "This help"],
+];
+
+/** On a row of the log. */
+const KEYS_OF_ROWS: typeof KEYS = [
+  [["r"], "Reply to the message"],
+  [["+", "-"], "Vote up, vote down"],
+  [["t"], "The message with its replies"],
+  [["Del"], "Delete one's own message"],
 ];
 
 export function Help(): JSX.Element {
@@ -26,7 +34,7 @@ export function Help(): JSX.Element {
     <dialog ref={dialog} class="help" aria-labelledby="help-title" onClose={() => (helpOpen.value = false)}>
       <h2 id="help-title">Keys</h2>
       <dl>
-        {KEYS.map(([keys, what]) => (
+        {[...KEYS, ...(conversation.value ? KEYS_OF_ROWS : [])].map(([keys, what]) => (
           <div key={what}>
             <dt>
               {keys.map((key, i) => (

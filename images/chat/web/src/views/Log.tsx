@@ -185,7 +185,7 @@ export function Log({ chat, reading, view }: LogProps): JSX.Element {
           <Start
             welcomed={state.epoch > 0}
             more={whole.more}
-            count={list.length + pending.length}
+            count={list.length + pending.length + passing.length}
             refusal={state.refusals.get(view)}
             onAskAgain={() => chat.askAgain(view)}
           />

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from fakepeople import MISCHIEF, FakePeople
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import (
     AcceptConnection,
@@ -44,6 +45,9 @@ class Session:
     position: int = -1
     held: dict[str, Any] | None = None
     frames: int = 0
+    #: Address of the account; "" for a guest. filter: what it reads of its topics.
+    email: str = ""
+    filter: str = ""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -54,6 +58,7 @@ class FakeChat:
         self.args = args
         self.rng = random.Random(args.seed)
         self.log: list[dict[str, Any]] = []
+        self.people = FakePeople(args, self.log)
         self.keys: dict[str, dict[str, Any]] = {}
         self.sessions: set[Session] = set()
         #: What was done on purpose, and how often.
@@ -78,7 +83,13 @@ class FakeChat:
                 if b"upgrade: websocket" in head.lower():
                     await self.websocket(reader, writer, head)
                     break
-                status, kind, body = self.answer(urlsplit(target))
+                headers = dict(
+                    line.decode().lower().split(": ", 1) for line in head.split(b"\r\n")[1:-2]
+                )
+                sent = await reader.readexactly(int(headers.get("content-length", 0)))
+                token = headers.get("authorization", "").removeprefix("bearer ")
+                method = head.split(b" ", 1)[0].decode()
+                status, kind, body = self.answer(method, urlsplit(target), sent, token)
                 writer.write(
                     f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n"
                     f"Content-Length: {len(body)}\r\n\r\n".encode()
@@ -87,7 +98,7 @@ class FakeChat:
                 await writer.drain()
         writer.close()
 
-    def answer(self, url: Any) -> tuple[str, str, bytes]:
+    def answer(self, method: str, url: Any, sent: bytes, token: str) -> tuple[str, str, bytes]:
         """A plain request."""
         if url.path == "/":
             return "200 OK", "text/html", PAGE
@@ -96,14 +107,22 @@ class FakeChat:
         if url.path == "/healthz":
             return "200 OK", "text/plain", b"ok"
         if url.path == "/truth":
-            return "200 OK", "application/json", json.dumps(self.truth).encode()
-        if url.path == "/api/v1/messages":
+            return "200 OK", "application/json", json.dumps(self.truth | self.people.truth).encode()
+        if url.path == "/api/v1/messages" and method == "GET":
             query = {k: v[0] for k, v in parse_qs(url.query).items()}
+            email = (self.people.who(token) or {"email": ""})["email"]
+            if not self.people.member(query.get("topic", ""), email):
+                return "404 Not Found", "application/json", b"{}"
             page, more = self.page(
                 query.get("topic"), query.get("before"), int(query.get("limit", 50))
             )
             body = json.dumps({"messages": page, "more": more}).encode()
             return "200 OK", "application/json", body
+        if url.path.startswith("/api/v1/"):
+            status, told = self.people.call(method, url.path, json.loads(sent or b"{}"), token)
+            self.wake()
+            body = b"" if told is None else json.dumps(told).encode()
+            return status, "application/json", body
         return "404 Not Found", "text/plain", b"no"
 
     def page(
@@ -183,6 +202,8 @@ class FakeChat:
         """Take up the position that the client asks for."""
         topics = body.get("topics")
         session.topics = None if topics in (None, ["*"]) else set(topics)
+        session.filter = body.get("filter", "")
+        session.email = (self.people.who(body.get("token", "")) or {"email": ""})["email"]
         session.position = len(self.log)
         cursor = body.get("cursor")
         mine = [m for m in self.log if session.topics is None or m["topic"] in session.topics]
@@ -225,7 +246,15 @@ class FakeChat:
         if body["key"] in self.secret:
             return
         known = self.keys.get(body["key"])
+        if body.get("ephemeral"):
+            await self.pass_by(session, body)
+            return
         if known is None:
+            if self.people.refused(body, session.email):
+                refusal = {"type": "error", "code": "not_found", "message": "no such topic"}
+                await self.say(session, {**refusal, "key": body["key"]})
+                return
+            body = self.people.sign(body, session.email)
             known = self.append(body)
             if self.rng.random() < args.lose_acks:
                 session.writer.transport.abort()
@@ -247,7 +276,8 @@ class FakeChat:
     def append(self, body: dict[str, Any]) -> dict[str, Any]:
         """Give a post its id and put it into the log, unless it is to be acknowledged and lost."""
         self.truth["posts"] += 1
-        made = {k: body[k] for k in ("key", "topic", "name", "email", "content")}
+        fields = ("key", "topic", "name", "email", "content", "reply_to", "account", "verified")
+        made = {k: body[k] for k in fields if k in body}
         self.given += 1
         made["id"] = f"{self.given:024d}"
         made["time"] = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
@@ -257,12 +287,43 @@ class FakeChat:
             self.truth["volatile"] += 1
         else:
             self.log.append(made)
+            self.people.appended(made)
         if first <= self.given + 1 == last:
             self.refuse_cursors = True
             self.hang_up()
+        self.wake()
+        return made
+
+    def wake(self) -> None:
+        """Something came into the log, or changed in it: sessions look, updates go out."""
         self.news.set()
         self.news = asyncio.Event()
-        return made
+        updates = self.people.updates()
+        if updates:
+            asyncio.get_running_loop().create_task(self.tell(updates))
+
+    async def tell(self, updates: list[dict[str, Any]]) -> None:
+        """New numbers, to those who read their topics."""
+        await asyncio.sleep(0.2)  # they must not precede their message
+        for session in list(self.sessions):
+            mine = [one for one in updates if one["topic"] in (session.topics or ())]
+            if mine:
+                with suppress(ConnectionError):
+                    await self.say(session, {"type": "updates", "updates": mine})
+
+    async def pass_by(self, session: Session, body: dict[str, Any]) -> None:
+        """An ephemeral message: to whoever is there, and into the log only by mischief."""
+        made = self.people.sign(body, session.email)
+        if self.people.keeps():
+            self.append(made)
+        fields = ("key", "topic", "name", "email", "content", "account", "verified")
+        message = {k: made[k] for k in fields if k in made}
+        message["time"] = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+        for other in list(self.sessions):
+            if self.people.shown(other.topics, other.email, other.filter, message):
+                with suppress(ConnectionError):
+                    await self.say(other, {"type": "ephemeral", "messages": [message]})
+        await self.say(session, {"type": "ack", "key": body["key"], "time": message["time"]})
 
     def hang_up(self) -> None:
         """Close every socket without a word."""
@@ -293,7 +354,8 @@ class FakeChat:
                 while session.position < len(self.log):
                     message = self.log[session.position]
                     session.position += 1
-                    if session.topics is not None and message["topic"] not in session.topics:
+                    shown = self.people.shown
+                    if not shown(session.topics, session.email, session.filter, message):
                         continue
                     if self.args.mute or self.secret.get(message["key"], session) is not session:
                         continue
@@ -375,6 +437,8 @@ if __name__ == "__main__":
         ("rename", "an acknowledgement names another id"),
         ("secret", "a post is never acknowledged, and shown to one session only"),
     ):
+        parser.add_argument(f"--{chance}", type=float, default=0.0, help=text)
+    for chance, text in MISCHIEF:
         parser.add_argument(f"--{chance}", type=float, default=0.0, help=text)
     parser.add_argument(
         "--refuse-cursors", action="store_true", help="honour no cursor, and say so"

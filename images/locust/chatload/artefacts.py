@@ -85,7 +85,8 @@ def files(summary: Mapping[str, Any], series: Series) -> dict[str, str]:
     columns = list(dict.fromkeys(key for record in table for key in record)) or ["second"]
     rows = summary["rows_ms"]
     figures = list(dict.fromkeys(key for row in rows.values() for key in row)) or ["count"]
-    ledger = {k: v for k, v in summary["ledger"].items() if k != "examples"}
+    counted = {**summary["ledger"], **(summary.get("people") or {})}
+    ledger = {k: v for k, v in counted.items() if k != "examples"}
     return {
         "summary.json": json.dumps(summary, indent=1, sort_keys=False) + "\n",
         "series.csv": csv_text(columns, ([r.get(c, "") for c in columns] for r in table)),

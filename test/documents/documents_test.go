@@ -184,3 +184,33 @@ func TestSettings(t *testing.T) {
 		t.Errorf("only %d settings found: the search is broken", seen)
 	}
 }
+
+// TestImagesCarryTheirNotices looks for the licences of what is in an image, made
+// by test/notices.py, on their way into it.
+func TestImagesCarryTheirNotices(t *testing.T) {
+	dockerfiles, err := filepath.Glob(filepath.Join(root, "images/*/Dockerfile"))
+	if err != nil || len(dockerfiles) == 0 {
+		t.Fatalf("images/*/Dockerfile: %v %v", dockerfiles, err)
+	}
+	for _, file := range dockerfiles {
+		folder := filepath.Dir(file)
+		steps, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := string(steps)[strings.LastIndex(string(steps), "\nFROM "):]
+		if !strings.Contains(last, "\nCOPY THIRD-PARTY.txt ") {
+			t.Errorf("%s does not copy THIRD-PARTY.txt into the image", file)
+		}
+		if _, err := os.Stat(filepath.Join(folder, "THIRD-PARTY.txt")); err != nil {
+			t.Errorf("%v: python3 test/notices.py", err)
+		}
+		ignored, err := os.ReadFile(filepath.Join(folder, ".dockerignore"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lines := strings.Split(string(ignored), "\n"); slices.Contains(lines, "*") && !slices.Contains(lines, "!THIRD-PARTY.txt") {
+			t.Errorf("%s/.dockerignore keeps THIRD-PARTY.txt out", folder)
+		}
+	}
+}

@@ -93,11 +93,13 @@ class ChatClient:
         """Connect and stay connected, in the background."""
         self._wanted.set()
         self._greenlets.append(gevent.spawn(self._read_forever))
+        # Readers need no sender greenlet.
         if self._is_poster:
             self._greenlets.append(gevent.spawn(self.outbox.run))
 
     def stop(self) -> None:
         """Leave for good. Its account is closed: owed up to what it got past, no further."""
+        # Who never had a welcome has no account.
         if self.account is not None:
             self.account.attached = False
         self._leave = STOPPED
@@ -129,12 +131,14 @@ class ChatClient:
 
     def ask_history(self, topic: str, before: str | None, limit: int) -> wire.History | None:
         """Read back a page over the socket; None when the connection broke first."""
+        # Nobody to ask.
         if not self.connected.is_set():
             return None
         ref = f"{self.name}-{len(self._histories)}"
         waiting: AsyncResult[wire.History | None] = AsyncResult()
         self._histories[ref] = waiting
         began = self.bench.now()
+        # The answer comes to the reader greenlet, which wakes this one.
         try:
             self._socket.send(wire.history(ref, topic, before, limit))
             page: wire.History | None = waiting.get(timeout=ACK_TIMEOUT)
@@ -145,9 +149,11 @@ class ChatClient:
             return None  # the reader greenlet sees the same and counts it
         finally:
             self._histories.pop(ref, None)
+        # Refused, or the connection broke: counted there.
         if page is None:
             return None
         self.bench.record("history", self.bench.now() - began)
+        # Out of order, of another topic, too long: each is a failure of its own.
         for text in pages.faults(page.messages, topic, before, limit):
             self.bench.failure("history", text)
         return page
@@ -157,8 +163,10 @@ class ChatClient:
     def _read_forever(self) -> None:
         """Connect, read until the connection ends, and again; until :meth:`stop`."""
         failures = 0
+        # One connection after the other.
         while True:
             self._wanted.wait()
+            # However a connection ends, the next one follows.
             try:
                 ended = self._one_connection()
                 failures = 0
@@ -175,8 +183,10 @@ class ChatClient:
                 failures += 1
                 ended = "died"
             self._disconnected()
+            # For good.
             if self._leave == STOPPED:
                 return
+            # On purpose, or the server is about to go: no back-off.
             if ended in (LEFT, BYE):
                 continue
             # At the end everybody hurries: the run waits for them.
@@ -218,24 +228,31 @@ class ChatClient:
 
     def _welcome(self, made: Any) -> wire.Welcome:
         """Wait for the welcome, which comes first; others that come with it are handled too."""
+        # Other frames may come in the same read.
         while True:
             opcode, data = made.recv_data()
+            # Turned away.
             if opcode == websocket.ABNF.OPCODE_CLOSE:
                 raise websocket.WebSocketException(f"closed {close_code(data)} before welcome")
             frame = wire.decode(data)
+            # Here it is.
             if isinstance(frame, wire.Welcome):
                 return frame
+            # Turned away, with a reason.
             if isinstance(frame, wire.ErrorFrame):
                 raise websocket.WebSocketException(f"hello refused: {frame.code}")
 
     def _welcomed(self, welcome: wire.Welcome, resuming: bool, now: int) -> None:
         """Take the position that the server confirmed."""
+        # The first welcome: from here on it is owed.
         if self.account is None:
             self.account = self.bench.ledger.reader(self.name)
+        # Honoured: what was missed comes with it. Else it begins anew, as at first.
         if resuming and welcome.recovered:
             self._resumed_before = self._began
             self._deliver(welcome.messages, now, ALWAYS)
         else:
+            # The server could not honour the cursor: what lies between is a gap.
             if resuming:
                 self.bench.failure("resume", "cursor not honoured")
             at = self.bench.latest()
@@ -251,8 +268,10 @@ class ChatClient:
                 step = min(0.2, self._pause)
                 self._pause -= step
                 gevent.sleep(step)
+            # The connection may end in any read.
             try:
                 opcode, data = made.recv_data()
+                # The server closes, with a code.
                 if opcode == websocket.ABNF.OPCODE_CLOSE:
                     return self._closed(close_code(data))
                 frame = self.bench.decode(data)
@@ -261,6 +280,7 @@ class ChatClient:
                 continue
             except GONE as error:
                 return self._closed(None, describe(error))
+            # The server goes: connect elsewhere, then close this one.
             if isinstance(frame, wire.Bye):
                 self.bench.count("byes")
                 self._on_purpose = False
@@ -269,15 +289,18 @@ class ChatClient:
 
     def _closed(self, code: int | None, text: str = "") -> str:
         """The connection ended. Says why, and counts it as a failure unless it was wanted."""
+        # It was we who left.
         if self._leave:
             return self._leave
         self._on_purpose = False
+        # A slow reader may be closed.
         if code == wire.CLOSE_TOO_SLOW and self._slow:
             self.bench.count("closed_too_slow")
             self._on_purpose = True
             return LEFT
         text = f"closed {code}" if code is not None else text or "connection lost"
         self.bench.failure("connection", text)
+        # The contract says: do not come back.
         if code in wire.CLOSE_FINAL:
             self._wanted.clear()
         return text
@@ -286,23 +309,28 @@ class ChatClient:
         """Wake whoever waits for an answer that will not come on this connection."""
         self.connected.clear()
         self.server = ""
+        # What is missed meanwhile counts from the return.
         if self._leave == LEFT:
             self._on_purpose = True
         self.outbox.disconnected()
+        # Whoever asked for history is woken.
         for waiting in list(self._histories.values()):
             waiting.set(None)
 
     def _handle(self, frame: wire.Frame) -> None:
         """One frame of a welcomed connection."""
+        # By kind, the frequent ones first.
         if isinstance(frame, wire.Messages):
             assert self.account is not None
             self._deliver(frame.messages, self.bench.now(), self._resumed_before)
             self.account.position(confirmed=frame.cursor is not None, messages=frame.messages)
+            # A frame without a cursor leaves the position as it was.
             if frame.cursor is not None:
                 self._cursor = frame.cursor
         elif isinstance(frame, wire.Ack):
             self.outbox.answered(frame)
         elif isinstance(frame, wire.ErrorFrame):
+            # It is about a post, about a request for history, or about neither.
             if self.outbox.answered(frame):
                 pass
             elif frame.ref is not None and frame.ref in self._histories:
@@ -311,6 +339,7 @@ class ChatClient:
             else:
                 self.bench.failure("frame", f"error {frame.code}")
         elif isinstance(frame, wire.History):
+            # An answer that nobody waits for any more is dropped.
             if frame.ref in self._histories:
                 self._histories[frame.ref].set(frame)
         elif isinstance(frame, wire.Presence) and frame.cursor is not None:
@@ -322,10 +351,13 @@ class ChatClient:
         """Messages were shown at ``now``; those sent before ``resumed_before`` by a resume."""
         bench, account = self.bench, self.account
         assert account is not None
+        # The ledger first; then its time, where it is one to be taken.
         for message in messages:
             outcome, mark = account.deliver(message, resumed_before=resumed_before)
+            # Not of this run, or damaged: the ledger counted it.
             if mark is None:
                 continue
+            # Repeats are no deliveries.
             if outcome is NEW or outcome is REORDERED:
                 bench.count("deliveries")
                 sent = mark.intended + mark.lag
@@ -343,6 +375,7 @@ class ChatClient:
                     bench.record("deliver_slow", now - mark.intended)
                 else:
                     bench.record("deliver", now - mark.intended)
+            # A broken promise: seen at once in Locust's table, too.
             if outcome is REORDERED or outcome is DUPLICATE:
                 bench.failure("deliver", outcome)
 

@@ -48,6 +48,7 @@ class ChatDispatcher(UsersDispatcher):
 
     def add_worker(self, worker_node: WorkerNode) -> None:
         """A worker came (back). One that is already counted, with users, is not counted twice."""
+        # It makes its own few people.
         if is_probe(worker_node.id):
             return
         self._worker_nodes = [node for node in self._worker_nodes if node.id != worker_node.id]
@@ -55,5 +56,6 @@ class ChatDispatcher(UsersDispatcher):
 
     def remove_worker(self, worker_node: WorkerNode) -> None:
         """A worker went."""
+        # It had no users to give back.
         if not is_probe(worker_node.id):
             super().remove_worker(worker_node)

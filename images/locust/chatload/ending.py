@@ -56,8 +56,10 @@ class Hope:
         """Whether there is hope. progress: a number that changes when something happens."""
         worker, now = self._worker, time.monotonic()
         sockets = sum(client.connected.is_set() for client in worker.clients)
+        # Something happened: patience begins anew.
         if (progress, sockets) != self._state:
             self._changed, self._state = now, (progress, sockets)
+        # Somebody is connected, or nobody ever was to be.
         if sockets or not worker.clients:
             worker.connected_at = now
         return now - worker.connected_at < NOBODY and now - self._changed < STUCK
@@ -68,11 +70,14 @@ def hand_in(worker: Worker) -> dict[str, Any]:
     sent any more: what is due stays due, and is counted."""
     posting = worker.posting
     posting.set_rate(0)
+    # Who is away on purpose comes back, to be heard out.
     for client in worker.clients:
         client.come_back()
     deadline = time.monotonic() + worker.options.drain_timeout
     worker.connected_at, hope = time.monotonic(), Hope(worker)
+    # Until all is answered, the time is up, or waiting is in vain.
     while time.monotonic() < deadline and not posting.idle:
+        # Every answer lowers the number of posts that wait.
         if not hope.left(sum(client.outbox.pending for client in worker.clients)):
             break
         gevent.sleep(0.05)
@@ -93,6 +98,7 @@ def look_up(worker: Worker, topics: list[str]) -> dict[str, Any]:
         nonlocal last, came
         gevent.sleep(0)
         came = time.monotonic()
+        # Not for each page: a message to the master costs, too.
         if time.monotonic() - last > BUSY_EVERY:
             last = time.monotonic()
             worker.busy()
@@ -103,10 +109,13 @@ def look_up(worker: Worker, topics: list[str]) -> dict[str, Any]:
             worker.failure("history", "not asked for: no page came for long")
             histories[topic] = None
             continue
+        # One topic that cannot be read must not hide the others.
         try:
             messages = read_back(fetch, topic, progress)
+            # The contract's rules of text hold for what is kept, too.
             for one in messages:
                 wrong = broken(one.topic, one.name, one.email, one.content)
+                # Each broken rule is a row of the failure table.
                 if wrong:
                     worker.failure("history", f"kept: {wrong}")
             histories[topic] = worker.ledger.history(messages).packed()
@@ -123,6 +132,7 @@ def settle(worker: Worker, body: dict[str, Any]) -> dict[str, Any]:
     canons = unpack_canons(body)
     unfinished = hear_out(worker, canons)
     verdict = worker.ledger.settle(canons)
+    # In Locust's table each loss is a row, up to a limit.
     for _ in range(min(verdict.lost, LOSSES_SHOWN)):
         worker.failure("deliver", "lost")
     return {
@@ -139,6 +149,7 @@ def hear_out(worker: Worker, canons: dict[str, Canon]) -> int:
     quiet_since, delivered = time.monotonic(), -1
     waiting = list(worker.clients)
     told, hope = time.monotonic(), Hope(worker)
+    # Until everybody was shown everything, or nothing more comes.
     while time.monotonic() < deadline:
         accounts = [one.account for one in waiting if one.account and one.connected.is_set()]
         behind = {id(one) for one in worker.ledger.behind(accounts, canons)}
@@ -147,16 +158,21 @@ def hear_out(worker: Worker, canons: dict[str, Canon]) -> int:
             for one in waiting
             if one.account is None or not one.connected.is_set() or id(one.account) in behind
         ]
+        # Everybody was.
         if not waiting:
             break
+        # Something came: quiet begins anew.
         if worker.ledger.counts.delivered != delivered:
             delivered, quiet_since = worker.ledger.counts.delivered, time.monotonic()
         # Quiet, and everybody connected: what is missing will not come. It is lost.
         connected = all(one.connected.is_set() for one in waiting)
+        # Quiet, though all are connected.
         if connected and time.monotonic() - quiet_since > QUIET:
             break
+        # Nobody can be connected, or nothing changes.
         if not hope.left(delivered):
             break
+        # A long step: tell the master that it goes on.
         if time.monotonic() - told > BUSY_EVERY:
             told = time.monotonic()
             worker.busy()
@@ -164,7 +180,9 @@ def hear_out(worker: Worker, canons: dict[str, Canon]) -> int:
     # A grace for duplicates and strays that come after the last message.
     gevent.sleep(0.5)
     unfinished = [one for one in worker.clients if not one.connected.is_set()]
+    # What is not heard out is owed only what it saw.
     for client in unfinished:
+        # Who never had a welcome has no account.
         if client.account is not None:
             client.account.attached = False
     return len(unfinished)

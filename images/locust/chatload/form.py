@@ -50,11 +50,13 @@ def check(environment: Environment, master: Master, form: Mapping[str, str]) -> 
         raise ValueError(
             f"run {run.name} is still draining, for at most {run.patience():.0f} s: then start anew"
         )
+    # Their on_stop still runs: the dispatcher would count them as there.
     if getattr(environment.runner, "state", "") == STATE_STOPPING:
         raise ValueError("the people of the last run are still leaving: start in a few seconds")
     # Locust would take any setting by its name, also those that are not for the page.
     known = LOCUSTS | set(ui_extra_args_dict())
     foreign = sorted(name for name in form if name not in known)
+    # By hand, past the page.
     if foreign:
         raise ValueError(f"{', '.join(foreign)}: no field of this form, but of the command line")
     edit = run is not None and run.state == "running"
@@ -66,9 +68,11 @@ def check(environment: Environment, master: Master, form: Mapping[str, str]) -> 
             raise ValueError("a run by stages cannot be edited: stop it first")
     else:
         _people(form, options, edit=edit)
+    # An edit changes a run; a start chooses a chat and needs workers.
     if edit:
         assert run is not None
         _same_run(run.options, options)
+        # A form that repeats the host is no change.
         if form.get("host") and targets.chosen(form["host"], "", "") != run.host.split(","):
             raise ValueError(f"the host cannot change while a run is on (it is {run.host})")
     else:
@@ -79,11 +83,14 @@ def check(environment: Environment, master: Master, form: Mapping[str, str]) -> 
 
 def _run_time(form: Mapping[str, str]) -> float | None:
     """The run time of a form, seconds."""
+    # An edit of Locust's page does not name it.
     if "run_time" not in form:
         return None
     text = form["run_time"].strip()
+    # Empty: until stopped.
     if not text:
         return 0.0
+    # Locust's own ways to write a time.
     try:
         return float(parse_timespan(text))
     except ValueError:
@@ -92,14 +99,17 @@ def _run_time(form: Mapping[str, str]) -> float | None:
 
 def _people(form: Mapping[str, str], options: Options, *, edit: bool) -> None:
     """Refuse numbers of people with whom nothing would be measured."""
+    # The page sends text.
     try:
         people, ramp = int(form["user_count"]), float(form["spawn_rate"])
     except KeyError as error:
         raise ValueError(f"{error.args[0]} is missing") from None
     except ValueError:
         raise ValueError("number of users, ramp up: a whole number and a number, please") from None
+    # No people: that is Stop.
     if people < 1:
         raise ValueError("number of users: at least 1" + ("; or press Stop" if edit else ""))
+    # nan and inf are numbers in Python.
     if not (math.isfinite(ramp) and ramp > 0):
         raise ValueError("ramp up: more than 0 users a second")
     cast = kinds(people, options.weights())
@@ -109,6 +119,7 @@ def _people(form: Mapping[str, str], options: Options, *, edit: bool) -> None:
             f"nobody would post: of {people} people none is a poster (share"
             f" {options.posters_share:g}); take more people, or a greater --posters-share"
         )
+    # A lone poster is heard by nobody.
     if sum(cast[kind] for kind in SOCKETS) < 2:
         raise ValueError(f"nobody would read the posts: {people} people, one with a socket")
 
@@ -120,6 +131,7 @@ def _same_run(now: Options, wanted: Options) -> None:
         for one in fields(Options)
         if one.name != "rate" and getattr(now, one.name) != getattr(wanted, one.name)
     ]
+    # Name each, with its value, so that it can be put back.
     if fixed:
         raise ValueError(
             f"while a run is on, only people, ramp up and rate can change, not {', '.join(fixed)}:"
@@ -137,11 +149,14 @@ def _same_run(now: Options, wanted: Options) -> None:
 def _workers(environment: Environment) -> None:
     """Refuse a start that no worker would hear."""
     runner: Any = environment.runner
+    # A single process is its own worker.
     if not isinstance(runner, MasterRunner):
         return
     there = runner.clients.ready + runner.clients.running + runner.clients.spawning
+    # Locust's page says the same, but only while it is open.
     if not there:
         raise ValueError("no worker is connected: start one, or wait until it is there")
+    # Probes get no users: nobody would be started.
     if all(is_probe(worker.id) for worker in there):
         raise ValueError("only probe workers are connected, which take no users: start another")
 

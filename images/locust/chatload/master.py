@@ -66,6 +66,7 @@ class Master:
         self._rates: dict[int, float] = {}
         #: When a worker last gave a sign of life in a long step, monotonic seconds.
         self._busy = 0.0
+        # Each kind of message from the workers has its handler.
         for name, handler in (
             ("chat_ping", self._on_ping),
             ("chat_join", self._on_join),
@@ -126,6 +127,7 @@ class Master:
     def _planned(self) -> float:
         """Seconds of load that were asked for; 0: until it is stopped."""
         stages = os.environ.get(VARIABLE)
+        # Stages say themselves how long they take; else the run time does.
         if stages:
             return sum(stage.seconds for stage in parse_stages(stages))
         return float(getattr(self.environment.parsed_options, "run_time", None) or 0)
@@ -150,6 +152,7 @@ class Master:
 
     def _send(self, name: str, data: dict[str, Any], client_id: str | None = None) -> None:
         """A message to all workers, or to one."""
+        # A single process has one worker: itself.
         if client_id in (None, "local"):
             self._runner.send_message(name, data)
         else:
@@ -159,6 +162,7 @@ class Master:
         """A worker came while a run is on (a pod was replaced): it joins, with its own account."""
         # A worker says that it is ready also when its connection was only renewed.
         fresh = client_id not in self._told
+        # Only a newcomer to a run that is on.
         if self.run is not None and self.run.state == "running" and fresh:
             self._told.add(client_id)
             self.run.workers += 1
@@ -167,12 +171,14 @@ class Master:
 
     def _on_spawned(self, **_: Any) -> None:
         """All users are started: figures count from here on, as they do at the workers."""
+        # The first time only: later stages start users too.
         if self.run is not None and self.run.measured_from is None:
             self.run.measured_from = time.time() + SETTLE_IN
             self.note("ramp-up over")
 
     def set_rate(self, rate: float) -> None:
         """A new rate of posts, over all workers: a stage began."""
+        # A stage may leave the rate as it is.
         if self.run is not None and rate != self.run.rate:
             self.run.set_rate(rate)
             self.note(f"{rate:g} posts/s")
@@ -181,14 +187,17 @@ class Master:
     def edit(self, rate: float, left: float | None) -> None:
         """The running load was edited: a new rate of posts, and seconds until it ends by itself
         (None: when it is stopped)."""
+        # An edit may come just after the end.
         if self.run is not None:
             self.run.planned = 0.0 if left is None else self.run.elapsed() / 1e6 + left
             self.set_rate(rate)
 
     def _on_reset(self, **_: Any) -> None:
         """Reset was pressed: figures count from now; a run that is over is put away."""
+        # Before the first run there is nothing to reset.
         if self.run is None:
             return
+        # Of a run that is over, the tab is emptied; one that is on begins its figures anew.
         if self.run.state == "finished":
             self.run = None
         else:
@@ -215,12 +224,14 @@ class Master:
 
     def _on_join(self, environment: Environment, msg: Any, **_: Any) -> None:
         """A worker missed the start: Locust greets a worker before its handlers are there."""
+        # Without a run there is nothing to be taken into.
         if self.run is not None and self.run.state == "running":
             self._send_start(msg.node_id)
 
     def _on_report(self, environment: Environment, msg: Any, **_: Any) -> None:
         """A worker's second."""
         run, data = self.run, msg.data
+        # Late reports of an earlier run, or after the verdict, change nothing.
         if run is None or data["run"] != run.name or run.state == "finished":
             return
         index = int(data["worker"])
@@ -228,6 +239,7 @@ class Master:
         run.reports[index] = data
         run.heard[index] = time.monotonic()
         self._ids[index] = msg.node_id
+        # The number of its posters may have changed.
         if run.state == "running":
             self._share_out(run)
 
@@ -235,6 +247,7 @@ class Master:
         """The greenlet of a running load: shares the rate out, watches users and workers, and keeps
         a partial summary, so that a run that is killed outright leaves what it had."""
         written = time.monotonic()
+        # Once a second while the load is on.
         while run.state == "running":
             gevent.sleep(WATCH_EVERY)
             now = time.monotonic()
@@ -243,13 +256,16 @@ class Master:
             settled = bool(getattr(runner, "spawning_completed", run.measured_from is not None))
             run.watch(int(runner.target_user_count), settled=settled)
             self._share_out(run)
+            # Now and then, for a master that is killed.
             if now - written >= PARTIAL_EVERY:
                 written = now
                 self._write(run)
 
     def _share_out(self, run: Run) -> None:
         """Tell the workers their shares of the rate, where they changed."""
+        # worker number, posts a second.
         for index, rate in run.shares().items():
+            # A message only where something changed.
             if index in self._ids and self._rates.get(index) != rate:
                 self._rates[index] = rate
                 self._send("chat_rate", {"run": run.name, "rate": rate}, self._ids[index])
@@ -257,6 +273,7 @@ class Master:
     @staticmethod
     def _write(run: Run) -> None:
         """Write the artefacts, if a folder was given for them."""
+        # A folder is optional.
         if run.options.artefacts:
             try:
                 write_artefacts(run.options.artefacts, run.summary(), run.series)
@@ -272,10 +289,12 @@ class Master:
             # A second Stop, or the run time's end: Locust goes on to take the users down when this
             # returns, and they are needed until the books are settled.
             self._drained.wait()
+        # Nothing runs, or the wait above was for it.
         if run is None or run.state != "running":
             return
         run.state = "draining"
         self._drained.clear()
+        # Whatever happens in the end, nobody may wait for it for ever.
         try:
             self._end(run)
         finally:
@@ -297,6 +316,7 @@ class Master:
         canons, verdict = establish_all(books, histories, kept_messages=run.options.kept_messages)
         self._send("chat_settle", {"run": run.name, "canons": pack_canons(canons)})
         self._wait(run, "the last deliveries", lambda: len(run.settled))
+        # Each worker compared its own readers; the sum is the verdict.
         for done in run.settled.values():
             verdict.merge(Verdict.unpacked(done["verdict"]))
         self._look_again(run, canons, verdict)
@@ -319,8 +339,10 @@ class Master:
         """
         self._busy = time.monotonic()
         patience = run.options.drain_timeout + PATIENCE
+        # Signs of life from the workers extend the wait.
         while time.monotonic() - self._busy < patience:
             run.step = (what, self._busy + patience)
+            # Everybody who can answer has answered.
             if answers() >= (self._expected(run) if of is None else of):
                 return
             self._changed.clear()
@@ -335,11 +357,14 @@ class Master:
         that is missing in the answer could not be read."""
         run.looked = {}
         workers = sorted(run.posted)
+        # Without books there are no topics, without workers nobody to read.
         if not workers or not topics:
             return {}
         asked = 0
+        # Topics are dealt out like cards, so that all workers read at once.
         for number, index in enumerate(workers):
             mine = topics[number :: len(workers)]
+            # More workers than topics: some have none.
             if mine and index in self._ids:
                 asked += 1
                 data = {"run": run.name, "topics": mine}
@@ -356,13 +381,17 @@ class Master:
         """What was shown and is in no canon may have come into the log after the histories were
         read: look once more, and call gone what is not there."""
         strays: dict[str, set[str]] = {}
+        # Collect the ids by topic, over all workers.
         for done in run.settled.values():
             for topic, ids in done["strays"].items():
                 strays.setdefault(topic, set()).update(ids)
+        # Nothing was shown that is not in the canon.
         if not strays:
             return
         histories = self._look(run, sorted(strays))
+        # Gone is what is not there at the second look either.
         for topic, ids in sorted(strays.items()):
+            # A topic that could not be read proves nothing.
             if topic not in histories:
                 verdict.unread += topic in canons
                 continue
@@ -370,6 +399,7 @@ class Master:
 
     def _on_busy(self, environment: Environment, msg: Any, **_: Any) -> None:
         """A worker is at a long step."""
+        # Only of this run: others are late.
         if self.run is not None and msg.data["run"] == self.run.name:
             self._busy = time.monotonic()
 
@@ -387,6 +417,7 @@ class Master:
 
     def _keep(self, step: str, msg: Any) -> None:
         """What a worker handed in at a step of the end."""
+        # Only of this run: others are late.
         if self.run is not None and msg.data["run"] == self.run.name:
             getattr(self.run, step)[int(msg.data["worker"])] = msg.data
             self._ids[int(msg.data["worker"])] = msg.node_id
@@ -425,9 +456,12 @@ class Master:
         )
         lag = next(gate for gate in run.gates if gate.name == "schedule lag")
         log.info("run %s: schedule lag p99 %.1f ms", run.name, lag.value)
+        # A sentence only where there were gaps.
         if run.gap_sentence():
             log.warning("run %s: %s", run.name, run.gap_sentence())
+        # Each gate that did not hold.
         for text in gates.complaints(run.gates):
             log.warning("run %s is INVALID: %s", run.name, text)
+        # A few of the troubles, by name.
         for text in verdict.examples + run.findings.examples:
             log.warning("run %s: %s", run.name, text)

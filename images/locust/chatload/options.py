@@ -234,6 +234,7 @@ def flag(name: str) -> str:
 def add_arguments(parser: Any, **_more: Any) -> None:
     """Add every setting to Locust's argument parser (its ``init_command_line_parser`` event)."""
     group = parser.add_argument_group("Chat load")
+    # One flag, environment variable and form field for each setting.
     for one in fields(Options):
         text, _, _ = FIELDS[one.name]
         kind = type(one.default)
@@ -254,8 +255,10 @@ def add_arguments(parser: Any, **_more: Any) -> None:
 def _truth(text: str) -> bool:
     """A truth value from its text."""
     lowered = str(text).strip().lower()
+    # As in YAML, in forms and in shells.
     if lowered in {"true", "yes", "1", "on"}:
         return True
+    # An empty field of a form is no.
     if lowered in {"false", "no", "0", "off", ""}:
         return False
     raise ValueError(f"true or false is wanted, not {text!r}")
@@ -269,38 +272,49 @@ def parse(values: Mapping[str, Any]) -> Options:
     """
     chosen: dict[str, Any] = {}
     wrong: list[str] = []
+    # Each setting that is given: read, check, keep.
     for one in fields(Options):
+        # Not given: its default.
         if values.get(one.name) is None:
             continue
         kind = type(one.default)
         value = values[one.name]
+        # A form sends text, argparse numbers.
         try:
             number = _truth(str(value)) if kind is bool else _CAST[kind](value)
         except ValueError:
             wrong.append(f"{flag(one.name)}: {value!r} is not a {kind.__name__}")
             continue
         _, low, high = FIELDS[one.name]
+        # Text has no range; inf and nan are numbers in Python.
         if not isinstance(number, str) and not (math.isfinite(number) and low <= number <= high):
             wrong.append(f"{flag(one.name)}: {value} is not between {low:g} and {high:g}")
         chosen[one.name] = number
+    # Relations between settings, once each is good in itself.
     if not wrong:
         options = Options(**chosen)
         shares = 1.0 - options.readers_share
         total = (
             options.posters_share + options.lurkers_share + options.churn_share + options.slow_share
         )
+        # A little more than 1 is how floats add up.
         if total > 1.0 + 1e-9:
             wrong.append(f"the shares of users add up to {total:g}, more than 1")
         elif shares > 1.0 or not any(options.weights().values()):
             wrong.append("no kind of user has a share")
+        # Distinct topics cannot be more than there are.
         if options.topics_per_user > options.topics:
             wrong.append("--topics-per-user is more than --topics")
+        # Some rooms are for a part of the accounts only.
         if options.accounts < options.rooms * ROOM_PEOPLE:
             wrong.append(f"--rooms takes {ROOM_PEOPLE} of the --accounts each")
+        # As above: floats.
         if options.acts_share > 1.0 + 1e-9:
             wrong.append(f"the shares of acts add up to {options.acts_share:g}, more than 1")
+        # What accounts do, nobody does without them.
         if not options.accounts and (options.acts_share or options.filtered_share):
             wrong.append("the shares of acts need --accounts")
+    # All that is wrong, at once: nobody likes to be told one by one.
     if wrong:
         raise ValueError("; ".join(wrong))
     return options
@@ -309,6 +323,7 @@ def parse(values: Mapping[str, Any]) -> Options:
 def choose_topics(options: Options, rng: random.Random) -> list[int]:
     """Numbers of one user's topics, by the skew: distinct, the hot ones likelier (Zipf)."""
     numbers = range(options.topics)
+    # All of them: no choice to make.
     if options.topics_per_user >= options.topics:
         return list(numbers)
     # Efraimidis–Spirakis: weighted sampling without replacement by the largest keys.

@@ -84,6 +84,7 @@ class Person(FastHttpUser):
         if not self.options.visit_page:
             return
         began = self.bench.now()
+        # The answer is judged here, not by Locust.
         with self.client.get("/", name="page", catch_response=True) as answer:
             body = answer.content or b""
             # An error page is no page.
@@ -126,6 +127,7 @@ class Person(FastHttpUser):
     def read_history(self) -> None:
         """Some people (``--read-back-share``) look at older messages: one page of a topic, and the
         one before it. Measured: each as ``history``."""
+        # Who has no socket, or does not care.
         if self.chat is None or self.rng.random() >= self.options.read_back_share:
             return
         topic = self.rng.choice(self.topics)
@@ -176,6 +178,7 @@ class Person(FastHttpUser):
         """Read a topic over HTTP: the latest page, then older ones, at most ``pages``. Measured:
         each as ``history``."""
         topic, before = self.rng.choice(self.topics), None
+        # Back into the past, page by page.
         for _ in range(pages):
             before = self._page(topic, before)
             # The beginning of the topic, or a failure.
@@ -188,6 +191,7 @@ class Person(FastHttpUser):
         on before; None at the end."""
         query = f"topic={topic}&limit={PAGE}" + (f"&before={before}" if before else "")
         began = self.bench.now()
+        # The answer is judged here, not by Locust.
         with self.client.get(
             f"/api/v1/messages?{query}", name="/api/v1/messages", catch_response=True
         ) as answer:
@@ -196,6 +200,7 @@ class Person(FastHttpUser):
                 answer.failure(f"status {answer.status_code}")
                 self.bench.count(f"fail history: status {answer.status_code}")
                 return None
+            # What is no page of messages is a failure.
             try:
                 body: dict[str, Any] = answer.json()
                 messages = [message(item) for item in body["messages"]]

@@ -38,6 +38,7 @@ def add_chat_tab(environment: Environment, web_ui: Any) -> None:
     assert isinstance(master, Master)
     base = getattr(environment.parsed_options, "web_base_path", None)
     pages = Blueprint("chat", __name__, url_prefix=base or None)
+    # Without --web-login, whoever reaches the page may use it.
     if web_ui.web_login:
         add_login(web_ui, pages)
     web_ui.template_args["extended_tabs"] = [{"title": "Chat", "key": TAB}]
@@ -51,6 +52,7 @@ def add_chat_tab(environment: Environment, web_ui: Any) -> None:
     @web_ui.app.after_request
     def add_script(response: Response) -> Response:
         """Put our script into Locust's page."""
+        # Only the page itself: not the answers to its script.
         if request.endpoint == "locust.index" and response.mimetype == "text/html":
             page = response.get_data(as_text=True)
             tag = '<script src="./chat/tab.js"></script><script>chatLab.tab()</script>'
@@ -78,6 +80,7 @@ def _add_pages(pages: Blueprint, master: Master, web_ui: Any) -> None:
     def data() -> Response:
         """The present run: summary and series."""
         run = master.run
+        # Before the first run, and after a reset.
         if run is None:
             return _json({"summary": None, "series": []})
         return _json({"summary": run.summary(), "series": series_table(run.series)})
@@ -88,6 +91,7 @@ def _add_pages(pages: Blueprint, master: Master, web_ui: Any) -> None:
         """One artefact of the present run, made on the spot."""
         run = master.run
         found = {} if run is None else files(run.summary(), run.series)
+        # A name of no file, or nothing to make it of.
         if name not in found or run is None:
             return Response("no such file, or no run yet\n", 404, mimetype="text/plain")
         kind = _KINDS[name.rsplit(".", 1)[-1]]
@@ -107,6 +111,7 @@ def _add_form(pages: Blueprint, environment: Environment, master: Master, web_ui
     def swarm() -> Response:
         """Start or Edit: refused with the reason, before anything is changed; else Locust's."""
         nonlocal ends
+        # Refuse before Locust has changed anything.
         try:
             wanted = form.check(environment, master, request.form.to_dict())
         except ValueError as error:
@@ -115,9 +120,11 @@ def _add_form(pages: Blueprint, environment: Environment, master: Master, web_ui
             # Else the run time of the last run would count as this one's plan.
             present.run_time = None
         answer: Response = locusts_swarm()
+        # Locust refused for a reason of its own.
         if not (answer.get_json(silent=True) or {}).get("success"):
             return answer
         now = time.monotonic()
+        # A run time was given, a run begins without one, or an edit leaves it as it is.
         if wanted.run_time is not None:
             ends = now + wanted.run_time if wanted.run_time else None
         elif not wanted.edit:
@@ -127,6 +134,7 @@ def _add_form(pages: Blueprint, environment: Environment, master: Master, web_ui
             web_ui._run_time_greenlet = gevent.spawn_later(
                 max(0.1, ends - now), web_ui._stop_runners
             )
+        # Now that Locust has taken the number of people, the rate and the plan, too.
         if wanted.edit:
             master.edit(wanted.options.rate, None if ends is None else ends - now)
         return answer
@@ -135,6 +143,7 @@ def _add_form(pages: Blueprint, environment: Environment, master: Master, web_ui
     @web_ui.auth_required_if_enabled
     def check() -> Response:
         """What Start or Edit would say to this form; changes nothing."""
+        # The same checks as Start and Edit.
         try:
             form.check(environment, master, request.form.to_dict())
         except ValueError as error:

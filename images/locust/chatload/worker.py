@@ -120,6 +120,7 @@ class Worker:
         runner = environment.runner
         assert runner is not None
         self._runner: Any = runner
+        # Each kind of message from the master has its handler.
         for name, handler in (
             ("chat_start", self._on_start),
             ("chat_rate", self._on_rate),
@@ -163,11 +164,13 @@ class Worker:
 
     def untimed(self) -> None:
         """A delivery that counts, but whose time is not taken."""
+        # The ramp-up is kept apart.
         if not self.ramping:
             self.count("deliveries untimed")
 
     def failure(self, row: str, text: str) -> None:
         """Something failed: a row of Locust's failure table, and a counter of this second."""
+        # At the end this may be why readers are not heard out: into the log, too.
         if self.draining and row in ("connection", "connect"):
             log.info("while draining: %s %s", row, text)
         self.count(f"fail {row}: {text}")
@@ -195,6 +198,7 @@ class Worker:
     def newcomer(self, kind: str) -> tuple[str, random.Random, list[str]]:
         """A new user of a kind: its name, its random numbers and its topics. Waits for the run's
         settings if they are not here yet; RuntimeError when they do not come."""
+        # Locust may send users before the master has told of the run.
         if not self.begun.wait(FIRST_START):
             raise RuntimeError("the master sent users, but no run")
         number = self._made
@@ -212,13 +216,16 @@ class Worker:
     def join(self, client: ChatClient, *, poster: bool) -> None:
         """A user with a socket has arrived."""
         self.clients.append(client)
+        # Posters are given posts by the schedule.
         if poster:
             self.posting.posters.append(client)
 
     def part(self, client: ChatClient) -> None:
         """It has left (during the load; at the end nobody leaves before the ledger is settled)."""
+        # What waits in its outbox goes to others.
         if client in self.posting.posters:
             self.posting.part(client)
+        # Who never connected is not there.
         if client in self.clients:
             self.clients.remove(client)
 
@@ -230,6 +237,7 @@ class Worker:
         if data["run"] == self.ledger.run:
             return  # told twice
         gevent.killall(self._greenlets, block=False)
+        # Nobody of the last run stays connected.
         for client in self.clients:
             client.stop()
         if self._crews is not None:
@@ -241,6 +249,7 @@ class Worker:
         self._probed = bool(data["probed"])
         self._slot, self._made = Slot(), 0
         self._flight, self._flight_since, self._flight_area = 0, now_us(), 0
+        # One kernel, one clock: no offset to estimate.
         if data["boot"] and data["boot"] == boot_id():
             self.offset.same_kernel()
         self._targets = [one.strip().rstrip("/") for one in data["targets"].split(",")]
@@ -259,6 +268,7 @@ class Worker:
             ),
             gevent.spawn(self.posting.run),
         ]
+        # A probe worker makes its few people itself.
         if self.probing:
             self._greenlets.append(gevent.spawn(self._send_probes))
         hand = Hand.unpacked(data["hands"].get(self._node))
@@ -269,6 +279,7 @@ class Worker:
 
     def _send_probes(self) -> None:
         """A probe worker's people: they read and post, in the first topics, and stay."""
+        # One after the other: a crowd at once would wait for itself.
         for _ in range(self.options.probes):
             name, rng, topics = self.newcomer(PROBE)
             client = ChatClient(self, name, topics, rng, poster=True)
@@ -278,11 +289,13 @@ class Worker:
 
     def _on_spawned(self, **_: Any) -> None:
         """All users are started (Locust says so after each stage; the first time counts)."""
+        # The first time only; users that a stage adds later are no ramp-up.
         if self.ramping:
             self._greenlets.append(gevent.spawn_later(SETTLE_IN, self._ramp_over))
 
     def _ramp_over(self) -> None:
         """From here on, figures count."""
+        # Two stages may both have planned this.
         if self.ramping:
             self._report(whole=False)
             self.vitals.forget_cpu()
@@ -290,17 +303,21 @@ class Worker:
 
     def _on_rate(self, environment: Environment, msg: Any, **_: Any) -> None:
         """This worker's share of the rate changed."""
+        # A late share, of another run or of one that drains, would post on.
         if msg.data["run"] == self.ledger.run and not self.draining:
             self.posting.set_rate(float(msg.data["rate"]))
 
     def _on_pong(self, environment: Environment, msg: Any, **_: Any) -> None:
         """The master told the time, and which run is on."""
         self._heard = time.monotonic()
+        # One kernel, one clock: no offset to estimate.
         if msg.data["boot"] and msg.data["boot"] == boot_id():
             self.offset.same_kernel()
         self.offset.exchange(int(msg.data["asked"]), int(msg.data["clock"]), now_us())
+        # All is well: the master leads the run that we are in.
         if msg.data["run"] == self.ledger.run:
             return
+        # We load for a run that nobody leads any more.
         if self.begun.is_set() and not self.closed:
             self._orphaned("its master is at another run")
         elif msg.data["on"]:
@@ -355,6 +372,7 @@ class Worker:
         slot, self._slot = self._slot, Slot()
         pods = Counter(client.server for client in self.clients if client.connected.is_set())
         users = len(self.clients) if self.probing else int(self._runner.user_count)
+        # A gauge that is told twice a second would count twice.
         if whole:
             measuring = not (self.draining or self.ramping)
             slot.gauges["cpu"], wall = self.vitals.measure_cpu(counts=measuring)
@@ -400,24 +418,30 @@ class Worker:
 
     def _ask_forever(self) -> None:
         """Ask the master for the time, often at first; notice when it does not answer."""
+        # For as long as the process lives.
         for number in range(1 << 30):
             self._runner.send_message("chat_ping", {"asked": now_us()})
             before, pause = time.monotonic(), 0.1 if number < 10 else ASK_EVERY
             gevent.sleep(pause)
+            # Silence while we stood still is not the master's.
             if time.monotonic() - before > pause + 1:
                 self._heard = time.monotonic()  # it was us who stood still: ask once more
+            # Long silence: load without a master must not go on.
             if time.monotonic() - self._heard > ORPHANED:
                 self._orphaned("its master does not answer")
 
     def _orphaned(self, why: str) -> None:
         """Nobody leads this load any more: stop it, and ask to be taken in again."""
+        # A single process is its own master.
         if not isinstance(self._runner, WorkerRunner):
             return
+        # Once; later only the request is repeated.
         if self.begun.is_set():
             log.warning("the load of run %s stops: %s", self.ledger.run, why)
             self.begun.clear()
             self.draining = self.closed = True
             gevent.killall(self._greenlets, block=False)
+            # Their posts and their reconnecting would be load, too.
             for client in self.clients:
                 client.stop()
             if self._crews is not None:
@@ -427,6 +451,7 @@ class Worker:
             self._runner.last_received_spawn_timestamp = 0
         # Locust's worker would end itself after a minute without a heartbeat.
         self._runner.last_heartbeat_timestamp = None
+        # Each request stays in the queue until a master reads it: few will do.
         if time.monotonic() - self._requested < REQUEST_EVERY:
             return
         self._requested = time.monotonic()

@@ -28,6 +28,7 @@ const chatLab = (() => {
 .chat-lab table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:14px}
 .chat-lab th,.chat-lab td{padding:4px 8px;border-bottom:1px solid var(--line);text-align:right}
 .chat-lab th:first-child,.chat-lab td:first-child,.chat-lab .text{text-align:left}
+.chat-lab td.text:last-child{min-width:15em}
 .chat-lab tr.bad td{background:var(--bad-paper)}
 .chat-lab details{margin:8px 0}.chat-lab summary{cursor:pointer;color:var(--link)}
 .chat-lab dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 14px;margin:8px 0;font-size:14px}

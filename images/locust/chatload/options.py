@@ -305,7 +305,7 @@ def parse(values: Mapping[str, Any]) -> Options:
         # Distinct topics cannot be more than there are.
         if options.topics_per_user > options.topics:
             wrong.append("--topics-per-user is more than --topics")
-        # Some rooms are for a part of the accounts only.
+        # Each room takes people of its own among the accounts.
         if options.accounts < options.rooms * ROOM_PEOPLE:
             wrong.append(f"--rooms takes {ROOM_PEOPLE} of the --accounts each")
         # As above: floats.

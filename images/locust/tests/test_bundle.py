@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +18,11 @@ def test_what_is_missing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["/somewhere"]) == 2 and "usage" in capsys.readouterr().err
 
 
+# A port of its own: other masters may be on this machine.
 def test_a_pod_runs_a_crowd_and_a_probe(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
     with FakeServer([]) as server:
         done = subprocess.run(
             [
@@ -26,6 +32,7 @@ def test_a_pod_runs_a_crowd_and_a_probe(tmp_path: Path) -> None:
                 *("-t", "8s", "--rate", "20", "--master-bind-host", "127.0.0.1", *PATIENT),
             ],
             cwd=GENERATOR,
+            env={**os.environ, "LOCUST_MASTER_BIND_PORT": port, "LOCUST_MASTER_NODE_PORT": port},
             capture_output=True,
             text=True,
             timeout=100,

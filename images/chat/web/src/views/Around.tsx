@@ -3,6 +3,8 @@
 import { Component, type JSX } from "preact";
 import { changes, notice, talk } from "../conversation/talk.ts";
 import type { Ephemeral, Message } from "../protocol/message.ts";
+import { goTo, viewOf } from "../route.ts";
+import { ALL } from "../store/state.ts";
 import { Body } from "./Row.tsx";
 import { plain } from "./RichText.tsx";
 import { answered, fleeting, focusMessage, query, target, thread } from "./ui.ts";
@@ -23,14 +25,19 @@ export function held(id: string): Message | undefined {
 let indexed: readonly Message[] | undefined;
 let index = new Map<string, Message>();
 
+/** Shows a message in its place: where one is, or in its topic when it is not of what one looks at. */
+export function showInLog(id: string, topic: string | undefined): void {
+  query.value = "";
+  thread.value = undefined;
+  target.value = id;
+  const view = viewOf(location.hash);
+  if (topic !== undefined && view !== ALL && view !== topic) goTo(topic);
+}
+
 /** One line of what is answered; pressed, it leads there. */
 export function Quote({ id }: { id: string }): JSX.Element {
   const parent = held(id);
-  const show = (): void => {
-    query.value = "";
-    thread.value = undefined;
-    target.value = id;
-  };
+  const show = (): void => showInLog(id, parent?.topic);
   return (
     <button type="button" tabIndex={-1} onClick={show}>
       <span class="vh">In reply to </span>

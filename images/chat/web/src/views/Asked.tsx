@@ -10,7 +10,7 @@ import { oneLine } from "../protocol/text.ts";
 import { merge } from "../store/merge.ts";
 import { viewList } from "../store/select.ts";
 import { ALL } from "../store/state.ts";
-import { held } from "./Around.tsx";
+import { held, showInLog } from "./Around.tsx";
 import { copyRows } from "./copy.ts";
 import { typed } from "./field.ts";
 import { FilterHelp } from "./FilterHelp.tsx";
@@ -20,7 +20,7 @@ import type { Mark } from "./RichText.tsx";
 import { Row } from "./Row.tsx";
 import { marked, search, wordsOf } from "./search.ts";
 import { stepThrough } from "./Thread.tsx";
-import { focusMessage, focusSearch, query, target, today } from "./ui.ts";
+import { focusMessage, focusSearch, query, today } from "./ui.ts";
 import { clip, counted } from "./words.ts";
 
 /** So long one pauses in typing before the server is asked. Ms. */
@@ -105,9 +105,7 @@ export function Asked({ view }: { view: string }): JSX.Element {
 
   const choose = (row: HTMLElement | null): void => {
     const id = row?.dataset["id"];
-    if (id === undefined) return;
-    target.value = id;
-    query.value = "";
+    if (id !== undefined) showInLog(id, found.find((message) => message.id === id)?.topic);
   };
   const trouble = told?.error && told.error.at === undefined ? told.error.message : "";
   return (

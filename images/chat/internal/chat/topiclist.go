@@ -13,30 +13,44 @@ import (
 // the tails hear. So a list of 100,000 topics costs the log one slow look now
 // and then, however many people ask for it. It is safe for use by many
 // goroutines. Until the first question it holds and does nothing.
+//
+// Posts and tails tell it what they do, so mu is never held for work that
+// grows with the number of topics.
 type topicList struct {
 	log Log
 
 	scanning chan struct{} // capacity 1: what is in it reads the log
 
-	mu        sync.Mutex
-	infos     map[string]TopicInfo // nil: never asked for
-	early     []Event              // heard since the scan under way began
-	scans     bool                 // one is under way
-	due       time.Time            // of the next scan
-	public    []TopicInfo          // sorted; replaced, never changed
-	stale     bool                 // infos has something newer
-	sortAfter time.Time            // not before
-	through   []Pos                // what was heard of each partition
-	posted    []Pos                // by this process
-	moved     chan struct{}        // closed, and replaced, when through moves
+	mu    sync.Mutex
+	read  *readTopics          // by the last scan; nil: never asked for
+	fresh map[string]TopicInfo // what was heard since, in place of what was read
+	early []Event              // heard since the scan under way began
+	scans bool                 // one is under way
+	due   time.Time            // of the next scan
+
+	sorted    []TopicInfo         // the public ones that were fresh at the last sort
+	shown     map[string]struct{} // those of sorted
+	sorting   bool
+	stale     bool      // fresh has something newer
+	sortAfter time.Time // not before
+
+	through []Pos         // what was heard of each partition
+	posted  []Pos         // by this process
+	moved   chan struct{} // closed, and replaced, when through moves
+}
+
+// readTopics is what the log gave. It is not changed after it is made.
+type readTopics struct {
+	infos  map[string]TopicInfo
+	public []TopicInfo // sorted
 }
 
 const (
 	// listAge is how long a list that the log has given is good at the least,
-	// and scanShare how many times as long as it took.
+	// and scanShare how many times as long as it took to make.
 	listAge   = time.Second
 	scanShare = 20
-	// sortShare is the same of sorting what has changed.
+	// sortShare is the same of sorting what is fresh.
 	sortShare = 20
 	// ownWait is how long a question waits until the tails have heard what
 	// this process has posted. They hear it within milliseconds.
@@ -81,45 +95,76 @@ func (l *topicList) heard(part int, batch Batch) {
 		if l.scans && len(l.early) < earlyMost {
 			l.early = append(l.early, Event{ID: e.ID, Draft: Draft{Topic: e.Draft.Topic}})
 		}
-		if l.infos != nil {
-			l.count(l.infos, e)
+		if l.read != nil {
+			l.count(e)
 		}
 	}
 }
 
-// count counts an event that the list does not have yet. l.mu is held.
-func (l *topicList) count(infos map[string]TopicInfo, e Event) {
-	info := infos[e.Draft.Topic]
+// count counts an event, unless the list has it. l.mu is held.
+func (l *topicList) count(e Event) {
+	info := l.info(e.Draft.Topic)
 	if e.ID.Compare(info.Last) > 0 {
-		infos[e.Draft.Topic] = TopicInfo{Topic: e.Draft.Topic, Messages: info.Messages + 1, Last: e.ID}
+		l.fresh[e.Draft.Topic] = TopicInfo{Topic: e.Draft.Topic, Messages: info.Messages + 1, Last: e.ID}
 		l.stale = true
 	}
 }
 
-// page gives the topics of a sight that were last used before an ID.
+// info gives what is known of a topic; zero: nothing. l.mu is held.
+func (l *topicList) info(topic string) TopicInfo {
+	if info, ok := l.fresh[topic]; ok {
+		return info
+	}
+	return l.read.infos[topic]
+}
+
+// page gives at most limit topics of a sight that were last used before an ID.
 func (l *topicList) page(ctx context.Context, sight Sight, after ID, limit int) ([]TopicInfo, error) {
 	if err := l.renew(ctx); err != nil {
 		return nil, err
 	}
 	l.hearOwn(ctx)
+	l.sort()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.sort()
-	from := 0
-	if after != (ID{}) {
-		from, _ = slices.BinarySearchFunc(l.public, after, func(t TopicInfo, id ID) int { return id.Compare(t.Last) })
-		for from < len(l.public) && l.public[from].Last.Compare(after) >= 0 {
-			from++
+	page := make([]TopicInfo, 0, min(limit, len(l.sorted)+len(l.read.public)))
+	for _, info := range lastUsedBefore(l.sorted, after) {
+		if len(page) == limit {
+			break
+		}
+		page = append(page, info)
+	}
+	heard := len(page)
+	for _, info := range lastUsedBefore(l.read.public, after) {
+		if len(page)-heard == limit {
+			break
+		}
+		if _, newer := l.shown[info.Topic]; !newer {
+			page = append(page, info)
 		}
 	}
-	page := slices.Clone(l.public[from:min(len(l.public), from+limit)])
 	for _, room := range sight.Rooms() {
-		if info, ok := l.infos[room]; ok && (after == (ID{}) || info.Last.Compare(after) < 0) {
+		if info := l.info(room); info.Last != (ID{}) && (after == (ID{}) || info.Last.Compare(after) < 0) {
 			page = append(page, info)
 		}
 	}
 	slices.SortFunc(page, newestFirst)
 	return page[:min(len(page), limit)], nil
+}
+
+// lastUsedBefore gives the part of a sorted list that was last used before an
+// ID; all of it before the zero ID.
+func lastUsedBefore(sorted []TopicInfo, after ID) []TopicInfo {
+	if after == (ID{}) {
+		return sorted
+	}
+	from, _ := slices.BinarySearchFunc(sorted, after, func(t TopicInfo, id ID) int {
+		if t.Last.Compare(id) >= 0 {
+			return -1
+		}
+		return 1
+	})
+	return sorted[from:]
 }
 
 func newestFirst(a, b TopicInfo) int {
@@ -157,23 +202,38 @@ func (l *topicList) hearOwn(ctx context.Context) {
 	}
 }
 
-// sort makes public anew, unless nothing has changed or it was done a moment
-// ago. l.mu is held.
+// sort puts what is fresh in order, unless nothing has changed, it was done a
+// moment ago, or somebody is at it.
 func (l *topicList) sort() {
-	now := time.Now()
-	if !l.stale || l.public != nil && now.Before(l.sortAfter) {
+	began := time.Now()
+	l.mu.Lock()
+	if !l.stale || l.sorting || began.Before(l.sortAfter) {
+		l.mu.Unlock()
 		return
 	}
-	l.public = make([]TopicInfo, 0, len(l.infos))
-	for _, info := range l.infos {
+	list := make([]TopicInfo, 0, len(l.fresh))
+	for _, info := range l.fresh {
 		if !IsRoom(info.Topic) {
-			l.public = append(l.public, info)
+			list = append(list, info)
 		}
 	}
-	slices.SortFunc(l.public, newestFirst)
-	l.stale = false
+	read := l.read
+	l.stale, l.sorting = false, true
+	l.mu.Unlock()
+	slices.SortFunc(list, newestFirst)
+	shown := make(map[string]struct{}, len(list))
+	for _, info := range list {
+		shown[info.Topic] = struct{}{}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	end := time.Now()
-	l.sortAfter = end.Add(sortShare * end.Sub(now))
+	l.sorting, l.sortAfter = false, end.Add(sortShare*end.Sub(began))
+	if l.read == read { // else they are of a list that is no more
+		l.sorted, l.shown = list, shown
+	} else {
+		l.stale = true
+	}
 }
 
 // renew reads the list from the log when it is due. Only those who find no
@@ -181,7 +241,7 @@ func (l *topicList) sort() {
 func (l *topicList) renew(ctx context.Context) error {
 	for {
 		l.mu.Lock()
-		none, due := l.infos == nil, !time.Now().Before(l.due)
+		none, due := l.read == nil, !time.Now().Before(l.due)
 		l.mu.Unlock()
 		if !due {
 			return nil
@@ -213,25 +273,14 @@ func (l *topicList) renew(ctx context.Context) error {
 	}
 }
 
+// scan reads the list from the log. Whoever does it has filled scanning.
 func (l *topicList) scan(ctx context.Context) error {
 	began := time.Now()
 	l.mu.Lock()
 	l.scans = true
 	posted := slices.Clone(l.posted)
 	l.mu.Unlock()
-	infos := map[string]TopicInfo{}
-	err := func() error {
-		for part := range l.through {
-			found, err := l.log.Topics(ctx, part)
-			if err != nil {
-				return err
-			}
-			for _, info := range found {
-				infos[info.Topic] = info
-			}
-		}
-		return nil
-	}()
+	read, err := l.ask(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	early := l.early
@@ -239,16 +288,36 @@ func (l *topicList) scan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	l.read, l.fresh, l.sorted = read, map[string]TopicInfo{}, nil
+	l.shown = nil
+	l.stale, l.sortAfter = false, time.Time{}
 	for _, e := range early {
-		l.count(infos, e)
+		l.count(e)
 	}
 	for part, pos := range posted { // the log has given these
 		if pos.Compare(l.through[part]) > 0 {
 			l.through[part] = pos
 		}
 	}
-	took := time.Since(began)
-	l.infos, l.stale, l.sortAfter = infos, true, time.Time{}
-	l.due = time.Now().Add(max(listAge, scanShare*took))
+	end := time.Now()
+	l.due = end.Add(max(listAge, scanShare*end.Sub(began)))
 	return nil
+}
+
+func (l *topicList) ask(ctx context.Context) (*readTopics, error) {
+	read := &readTopics{infos: map[string]TopicInfo{}}
+	for part := range l.log.Partitions() {
+		found, err := l.log.Topics(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		for _, info := range found {
+			read.infos[info.Topic] = info
+			if !IsRoom(info.Topic) {
+				read.public = append(read.public, info)
+			}
+		}
+	}
+	slices.SortFunc(read.public, newestFirst)
+	return read, nil
 }

@@ -46,6 +46,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: false,
     reportCompressedSize: true,
+    rolldownOptions: { output: { codeSplitting: { groups: [{ name: "index", tags: ["$initial"] }] } } },
   },
   plugins: [plainImports(), precompress()],
   server: { proxy: { "/ws": { target: devTarget, ws: true }, "/api": devTarget } },

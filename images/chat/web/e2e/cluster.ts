@@ -55,9 +55,9 @@ export class Alone {
     private readonly folder: string,
   ) {}
 
-  static async start(): Promise<Alone> {
+  static async start(...args: readonly string[]): Promise<Alone> {
     const folder = await mkdtemp(join(tmpdir(), "chat-e2e-"));
-    const alone = new Alone(new Pod("alone", ["--data", folder, "--post-rate", "0"]), folder);
+    const alone = new Alone(new Pod("alone", ["--data", folder, "--post-rate", "0", ...args]), folder);
     await alone.pod.start();
     return alone;
   }

@@ -156,9 +156,10 @@ test("the accessibility tree says what there is", async ({ cluster, visit }) => 
   await expect(chat.page.locator("body")).toMatchAriaSnapshot(`
     - banner:
       - heading "All topics" [level=1]
-      - text: 1 online
+      - text: 1 online 0 users, 1 guest
       - searchbox "Search all messages"
       - button "Notifications"
+      - button "Sign in"
       - 'button "Theme: system"'
       - button "Help"
     - navigation "Topics":

@@ -11,9 +11,11 @@ import { load } from "./lazy.ts";
 import { EntryShelf, type Entry } from "./outbox/entry.ts";
 import { channelBeats, leaseLock, noLock, webLock, type Lock } from "./outbox/lock.ts";
 import { Outbox } from "./outbox/outbox.ts";
-import type { ClientFrame, ServerFrame } from "./protocol/frames.ts";
+import type { ClientFrame, Room, ServerFrame } from "./protocol/frames.ts";
 import { newKey, type Draft } from "./protocol/message.ts";
 import type { ReadOnly } from "./readonly.ts";
+import { rooms } from "./rooms.ts";
+import { api, renamed, scopeOf, session } from "./session.ts";
 import { Connection, type ConnectionState, type SocketLike, type World } from "./socket/connection.ts";
 import { viewList } from "./store/select.ts";
 import { ALL, type State } from "./store/state.ts";
@@ -29,6 +31,8 @@ export interface Chat {
   readonly listed: ReadonlySignal<boolean>;
   /** What the server that is connected can beyond the chat itself. */
   readonly features: ReadonlySignal<ReadonlySet<string>>;
+  /** May who is here post? Guests may not everywhere. */
+  readonly mayPost: ReadonlySignal<boolean>;
   send(draft: Omit<Draft, "key">): void;
   /** Tries an entry that failed or waits again, now, with its key. */
   retry(key: string): void;
@@ -73,20 +77,46 @@ export function openChat(storage: Storage | undefined): Chat {
   const blocked = signal<string | undefined>(undefined);
   const features = signal<ReadonlySet<string>>(new Set());
   const listed = signal(false);
+  const mayPost = signal(true);
+  const who = session.value;
   const askTopics = topicList(
     (topics) => {
       store.enqueue({ type: "topics", topics });
       store.flush();
     },
-    () => (listed.value = true),
+    () => {
+      listed.value = true;
+      if (!who && features.value.has("people")) void askGuests();
+    },
   );
+
+  async function askGuests(): Promise<void> {
+    const response = await api("session").catch(() => undefined);
+    if (!response?.ok) return;
+    mayPost.value = ((await response.json()) as { guests?: unknown }).guests !== "read";
+  }
+
+  /** Rooms that are gone take what was said in them along; new ones have a past to be asked for. */
+  function setRooms(list: readonly Room[]): void {
+    const before = rooms.value;
+    rooms.value = new Map(list.map((room) => [room.room, room]));
+    if (!before) return;
+    const left = new Set([...before.keys()].filter((room) => !rooms.value?.has(room)));
+    if (left.size > 0) {
+      store.enqueue({ type: "left", rooms: left });
+      store.flush();
+    }
+    if (list.some(({ room }) => !before.has(room))) connection.restart();
+  }
 
   const onFrame = (frame: ServerFrame): void => {
     if (frame.type === "welcome") {
       clock.set(frame.time);
       features.value = new Set(frame.features);
+      if (frame.you) renamed(storage, frame.you.name);
       askTopics();
     }
+    if (frame.type === "rooms") setRooms(frame.rooms);
     store.enqueue({ type: "frame", frame });
     outbox.onFrame(frame);
     // The store must know of an answer before the next question is made from it.
@@ -112,10 +142,10 @@ export function openChat(storage: Storage | undefined): Chat {
     onFailed(attempts) {
       if (attempts >= (store.state.value.epoch === 0 ? BLOCKED_AFTER : BLOCKED_AFTER_OPEN)) void readOnly();
     },
-  });
+  }, who?.token);
 
   const outbox = new Outbox({
-    shelf: new EntryShelf(storage),
+    shelf: new EntryShelf(storage, scopeOf(who)),
     lock: chooseLock(storage),
     post: (draft) => connection.post(draft),
     suspect: () => connection.renew(),
@@ -175,7 +205,8 @@ export function openChat(storage: Storage | undefined): Chat {
     blocked,
     listed,
     features,
-    send: (draft) => void outbox.add(draft),
+    mayPost,
+    send: (draft) => void outbox.add({ ...draft, ...(who && { account: who.account }) }),
     retry(key) {
       if (connectionState.value.phase !== "open") connection.reconnectNow();
       outbox.retry(key);

@@ -6,6 +6,7 @@ import { openIdentity } from "./identity.ts";
 import { openReading } from "./reading.ts";
 import { routeSignal } from "./route.ts";
 import { browserStorage, Saved } from "./saved.ts";
+import { openSession, scopeOf } from "./session.ts";
 import "./styles/base.css";
 import "./styles/frame.css";
 import "./styles/topics.css";
@@ -14,6 +15,7 @@ import "./styles/row.css";
 import "./styles/composer.css";
 import "./styles/help.css";
 import "./styles/conversation.css";
+import "./styles/people.css";
 import "./styles/small.css";
 import { App } from "./views/App.tsx";
 import { restoreNotifications } from "./views/notifications.ts";
@@ -32,20 +34,24 @@ function start(): void {
   const root = document.getElementById("app");
   if (!root) throw new Error("index.html lacks #app");
   const storage = browserStorage();
+  const tab = browserStorage("tab");
+  const scope = scopeOf(openSession(storage, tab));
+  /** The device's, whoever uses it. */
   const saved = new Saved(storage);
+  const own = new Saved(storage, scope);
   restoreTheme(saved);
   restoreNotifications(saved);
   watchMidnight();
   const chat = openChat(storage);
-  const identity = openIdentity(saved);
+  const identity = openIdentity(own);
   root.replaceChildren();
   render(
     <App
       chat={chat}
       saved={saved}
-      drafts={new Saved(browserStorage("tab"))}
+      drafts={new Saved(tab, scope)}
       identity={identity}
-      reading={openReading(chat, saved, identity)}
+      reading={openReading(chat, own, identity)}
       route={routeSignal()}
     />,
     root,

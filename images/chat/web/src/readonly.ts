@@ -7,6 +7,7 @@ import { readMessages } from "./protocol/decode.ts";
 import type { ServerFrame } from "./protocol/frames.ts";
 import type { Message } from "./protocol/message.ts";
 import type { HistoryRequest } from "./history.ts";
+import { api } from "./session.ts";
 
 /** How often the latest messages are read, plus up to a third by chance. Ms. */
 const EVERY_MS = 15_000;
@@ -69,7 +70,7 @@ export class ReadOnly {
 const NOT_READ = { code: "unavailable", message: "The server cannot be reached.", retryAfter: 0 };
 
 async function read(query: string): Promise<Page | typeof NOT_READ> {
-  const response = await fetch(`api/v1/messages?${query}`, { cache: "no-store" });
+  const response = await api(`messages?${query}`, { cache: "no-store" });
   const body = (await response.json()) as { messages?: unknown; more?: unknown; code?: unknown; detail?: unknown };
   const messages = readMessages(body.messages);
   if (response.ok && messages) return { messages, more: body.more === true };

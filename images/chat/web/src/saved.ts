@@ -1,13 +1,13 @@
 /** What one browser remembers between visits: small values in its storage, which may be missing. */
 
-const PREFIX = "chat.";
+import { GUEST_SCOPE } from "./session.ts";
 
 /** The browser's storage, shared by its tabs, or this tab's; undefined where it is forbidden. */
 export function browserStorage(of: "browser" | "tab" = "browser"): Storage | undefined {
   try {
     // It may be full: then it can still be read. Forbidden, it throws.
     const storage = of === "tab" ? sessionStorage : localStorage;
-    storage.getItem(PREFIX);
+    storage.getItem(GUEST_SCOPE);
     return storage;
   } catch {
     return undefined;
@@ -22,14 +22,20 @@ export class Saved {
   /** Values that storage would not take. */
   readonly #unsaved = new Map<string, string>();
 
-  /** @param storage of the browser (shared by its tabs) or of this tab */
-  constructor(private readonly storage: Storage | undefined) {}
+  /**
+   * @param storage of the browser (shared by its tabs) or of this tab
+   * @param scope whose values: those of another scope are never read
+   */
+  constructor(
+    private readonly storage: Storage | undefined,
+    private readonly scope: string = GUEST_SCOPE,
+  ) {}
 
   get(name: string): string {
     const unsaved = this.#unsaved.get(name);
     if (unsaved !== undefined) return unsaved;
     try {
-      return this.storage?.getItem(PREFIX + name) ?? "";
+      return this.storage?.getItem(this.scope + name) ?? "";
     } catch {
       return "";
     }
@@ -39,8 +45,8 @@ export class Saved {
     this.#unsaved.delete(name);
     try {
       if (!this.storage) throw new Error("no storage");
-      if (value === "") this.storage.removeItem(PREFIX + name);
-      else this.storage.setItem(PREFIX + name, value);
+      if (value === "") this.storage.removeItem(this.scope + name);
+      else this.storage.setItem(this.scope + name, value);
     } catch {
       this.#unsaved.set(name, value);
     }
@@ -49,7 +55,7 @@ export class Saved {
   /** Calls `changed` when another tab gave this name another value. */
   watch(name: string, changed: (value: string) => void): void {
     addEventListener("storage", ({ key, storageArea }) => {
-      if (storageArea !== this.storage || (key !== null && key !== PREFIX + name)) return;
+      if (storageArea !== this.storage || (key !== null && key !== this.scope + name)) return;
       this.#unsaved.delete(name);
       changed(this.get(name));
     });

@@ -1,5 +1,6 @@
 /** The server's list of topics, asked for after each `welcome`: once at a time, and not in a loop. */
 
+import { api } from "./session.ts";
 import { backoff } from "./socket/backoff.ts";
 
 /** The list does not hold up the first messages. Ms. */
@@ -32,7 +33,7 @@ export function topicList(show: (topics: ReadonlyMap<string, string>) => void, o
 
 /** Resolves with undefined when there is nothing more to ask, else with how long to wait at least, ms. */
 async function fetchTopics(show: (topics: ReadonlyMap<string, string>) => void): Promise<number | undefined> {
-  const response = await fetch("api/v1/topics");
+  const response = await api("topics");
   if (response.status === 429 || response.status >= 500) {
     return 1_000 * (Number(response.headers.get("Retry-After")) || 0);
   }

@@ -1,9 +1,12 @@
 /** What waits in the outbox: in this tab's memory, with a copy in the browser's storage. */
 
 import type { Draft } from "../protocol/message.ts";
+import { GUEST_SCOPE } from "../session.ts";
 
 /** A message on its way to the log. */
 export interface Entry extends Draft {
+  /** The account that sends it; a guest's has none. */
+  readonly account?: string;
   /** When the person pressed Send, ms since 1970: the order in which entries are sent. */
   readonly created: number;
   /** When it first went out on a socket, by the server's clock; from then on the log may know its key. */
@@ -12,6 +15,11 @@ export interface Entry extends Draft {
   readonly failed?: { readonly code: string; readonly message: string };
   /** The log has it. Kept for a moment so that other tabs can show it before their own copy comes. */
   readonly sent?: { readonly id: string; readonly time: string };
+}
+
+/** What the storage keys of a scope's entries begin with; the entry's key follows. */
+export function shelfPrefix(scope: string): string {
+  return `${scope}outbox.`;
 }
 
 export type Status = "pending" | "failed" | "sent";
@@ -23,8 +31,6 @@ export function statusOf(entry: Entry): Status {
 /** The part of the browser's Storage that is used. */
 export type StorageLike = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
 
-const PREFIX = "chat.outbox.";
-
 /**
  * The entries. Memory is what counts; storage holds one item for each, so that two tabs never
  * overwrite each other's, and so that a reload finds them. Storage may be full, forbidden or edited
@@ -34,14 +40,20 @@ export class EntryShelf {
   readonly #entries = new Map<string, Entry>();
   /** Entries whose latest state storage would not take. */
   readonly #unsaved = new Set<string>();
+  readonly #prefix: string;
 
-  constructor(private readonly storage: StorageLike | undefined) {
+  /** @param scope whose entries: those of another scope are never read */
+  constructor(
+    private readonly storage: StorageLike | undefined,
+    scope: string = GUEST_SCOPE,
+  ) {
+    this.#prefix = shelfPrefix(scope);
     this.sync();
   }
 
   /** Is this a storage key of an entry? Undefined stands for "everything was cleared". */
-  static owns(storageKey: string | null): boolean {
-    return storageKey === null || storageKey.startsWith(PREFIX);
+  owns(storageKey: string | null): boolean {
+    return storageKey === null || storageKey.startsWith(this.#prefix);
   }
 
   /** All entries, oldest first. */
@@ -57,7 +69,7 @@ export class EntryShelf {
     this.#entries.set(entry.key, entry);
     try {
       if (!this.storage) throw new Error("no storage");
-      this.storage.setItem(PREFIX + entry.key, JSON.stringify(entry));
+      this.storage.setItem(this.#prefix + entry.key, JSON.stringify(entry));
       this.#unsaved.delete(entry.key);
     } catch {
       this.#unsaved.add(entry.key);
@@ -78,9 +90,9 @@ export class EntryShelf {
     try {
       for (let i = 0; i < (this.storage?.length ?? 0); i++) {
         const storageKey = this.storage?.key(i);
-        if (!storageKey?.startsWith(PREFIX)) continue;
+        if (!storageKey?.startsWith(this.#prefix)) continue;
         const entry = parse(this.storage?.getItem(storageKey));
-        if (entry && PREFIX + entry.key === storageKey) stored.set(entry.key, entry);
+        if (entry && this.#prefix + entry.key === storageKey) stored.set(entry.key, entry);
       }
     } catch {
       return; // Forbidden storage: memory is all there is.
@@ -100,7 +112,7 @@ export class EntryShelf {
 
   #erase(key: string): void {
     try {
-      this.storage?.removeItem(PREFIX + key);
+      this.storage?.removeItem(this.#prefix + key);
     } catch {
       // Forbidden storage held nothing.
     }

@@ -7,7 +7,7 @@
 import { worthRetry, type ServerFrame } from "../protocol/frames.ts";
 import { newKey, type Draft, type Message } from "../protocol/message.ts";
 import { backoff } from "../socket/backoff.ts";
-import { EntryShelf, statusOf, type Entry } from "./entry.ts";
+import { statusOf, type Entry, type EntryShelf } from "./entry.ts";
 import type { Lock } from "./lock.ts";
 
 /** An answer that takes longer is taken for lost; the post is repeated with its key. Ms. */
@@ -73,7 +73,7 @@ export class Outbox {
     this.#publish();
   }
 
-  add(draft: Omit<Draft, "key">): Entry {
+  add(draft: Omit<Draft, "key"> & Pick<Entry, "account">): Entry {
     // Two messages of one millisecond keep their order; so do two around a clock that was set.
     const created = Math.max(this.world.now(), (this.world.shelf.list().at(-1)?.created ?? 0) + 1);
     const entry: Entry = { ...draft, key: newKey(), created };
@@ -132,7 +132,7 @@ export class Outbox {
 
   /** Another tab changed the storage. */
   onStorage(storageKey: string | null): void {
-    if (!EntryShelf.owns(storageKey)) return;
+    if (!this.world.shelf.owns(storageKey)) return;
     if (storageKey === null) this.world.shelf.restore();
     else this.world.shelf.sync();
     this.#publish();

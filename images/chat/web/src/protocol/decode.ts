@@ -1,6 +1,6 @@
 /** From text to frame. Pure; never throws; trusts nothing that came over the network. */
 
-import type { Numbers, ServerFrame } from "./frames.ts";
+import type { Numbers, Person, Room, ServerFrame } from "./frames.ts";
 import type { Ephemeral, Message } from "./message.ts";
 
 /** What became of a text: a frame, a frame of a later version to ignore, or a broken one. */
@@ -43,6 +43,7 @@ const readers: { readonly [T in ServerFrame["type"]]: (f: Fields) => ServerFrame
       ...picked(f, str, "time", "before"),
       ...picked(f, flag, "numbers"),
       ...(Array.isArray(features) && { features: features.filter(str) }),
+      ...(isPerson(f["you"]) && { you: f["you"] }),
     };
   },
   messages(f) {
@@ -85,6 +86,10 @@ const readers: { readonly [T in ServerFrame["type"]]: (f: Fields) => ServerFrame
       ...picked(f, str, "key", "ref", "expected"),
       ...picked(f, count, "retry_after_ms", "at"),
     };
+  },
+  rooms(f) {
+    const { rooms } = f;
+    return Array.isArray(rooms) && rooms.every(isRoom) ? { type: "rooms", rooms } : undefined;
   },
   bye(f) {
     if (!str(f["reason"]) || !count(f["reconnect_in_ms"])) return undefined;
@@ -147,6 +152,14 @@ function picked<T, K extends string>(f: Fields, is: (value: unknown) => value is
     if (is(value)) found[name] = value;
   }
   return found;
+}
+
+export function isPerson(value: unknown): value is Person {
+  return isFields(value) && str(value["account"]) && str(value["email"]) && str(value["name"]);
+}
+
+export function isRoom(value: unknown): value is Room {
+  return isFields(value) && str(value["room"]) && str(value["name"]) && str(value["creator"]) && count(value["count"]);
 }
 
 function isFields(value: unknown): value is Fields {

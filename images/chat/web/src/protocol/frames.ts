@@ -16,12 +16,14 @@ export type ErrorCode =
 export const CLOSE_NORMAL = 1000;
 export const CLOSE_POLICY = 1008;
 export const CLOSE_BAD_FRAMES = 4002;
+/** Not signed in (any more): sign in, then connect. */
+export const CLOSE_SIGNED_OUT = 4004;
 
 export const SUBPROTOCOL = "chat.v1";
 
 /** Client to server. */
 export type ClientFrame =
-  | { readonly type: "hello"; readonly topics?: readonly string[]; readonly cursor?: string; readonly limit?: number }
+  | { readonly type: "hello"; readonly token?: string; readonly topics?: readonly string[]; readonly cursor?: string; readonly limit?: number }
   | { readonly type: "subscribe"; readonly topics: readonly string[] }
   | ({ readonly type: "post"; readonly ephemeral?: true } & Draft)
   | {
@@ -50,6 +52,8 @@ export interface WelcomeFrame {
   readonly time?: string;
   /** What this server can beyond the chat itself: of "people", "rooms", "conversation", "archive". */
   readonly features?: readonly string[];
+  /** Who is signed in, as the server has it. */
+  readonly you?: Person;
   readonly cursor: string;
   /** True: this and the `messages` frames that follow hold all that was missed since the cursor. */
   readonly recovered: boolean;
@@ -60,6 +64,28 @@ export interface WelcomeFrame {
   readonly numbers?: boolean;
   /** Where a filtered page goes on, when it holds less than it could. */
   readonly before?: string;
+}
+
+export interface Person {
+  readonly account: string;
+  readonly email: string;
+  readonly name: string;
+}
+
+/** A private room of mine. `room` is its topic. */
+export interface Room {
+  readonly room: string;
+  readonly name: string;
+  /** The account that made it, or was given it. */
+  readonly creator: string;
+  /** How many members. */
+  readonly count: number;
+}
+
+/** All rooms of mine, after each `welcome` and when something in them changed. */
+export interface RoomsFrame {
+  readonly type: "rooms";
+  readonly rooms: readonly Room[];
 }
 
 export interface MessagesFrame {
@@ -142,6 +168,7 @@ export type ServerFrame =
   | UpdatesFrame
   | EphemeralFrame
   | ErrorFrame
+  | RoomsFrame
   | ByeFrame;
 
 /** The codes after which the same key may be tried again without asking a person. */

@@ -13,7 +13,9 @@ import {
   CLOSE_BAD_FRAMES,
   CLOSE_NORMAL,
   CLOSE_POLICY,
+  CLOSE_SIGNED_OUT,
   SUBPROTOCOL,
+  worthRetry,
   type ClientFrame,
   type ServerFrame,
 } from "../protocol/frames.ts";
@@ -91,6 +93,8 @@ export class Connection {
   #next: Link | undefined;
   #retiring = new Set<Link>();
   #cursor: string | undefined;
+  /** The next socket begins anew, whatever the cursor is by then. */
+  #anew = false;
   /** Failed attempts since the last stable connection. */
   #attempt = 0;
   /** Sockets in a row that were never welcomed. */
@@ -103,6 +107,8 @@ export class Connection {
     private readonly url: string,
     private readonly world: World,
     private readonly listener: Listener,
+    /** Of who is signed in; undefined for a guest. */
+    private readonly token?: string,
   ) {}
 
   /** Dials for the first time. */
@@ -163,6 +169,13 @@ export class Connection {
     if (!this.#next) this.#dial();
   }
 
+  /** What may be seen has grown: the list begins anew, on a fresh socket and without the cursor. */
+  restart(): void {
+    this.#anew = true;
+    if (this.#next) this.#forget(this.#next);
+    this.renew();
+  }
+
   #dial(): void {
     this.#clearTimer();
     const socket = this.world.dial(this.url, SUBPROTOCOL);
@@ -179,8 +192,9 @@ export class Connection {
     socket.onopen = () => {
       this.#send(link, {
         type: "hello",
+        ...(this.token !== undefined && { token: this.token }),
         topics: ["*"],
-        ...(this.#cursor === undefined ? { limit: WELCOME_LIMIT } : { cursor: this.#cursor }),
+        ...(this.#cursor === undefined || this.#anew ? { limit: WELCOME_LIMIT } : { cursor: this.#cursor }),
       });
     };
     socket.onmessage = ({ data }) => this.#receive(link, data);
@@ -221,6 +235,11 @@ export class Connection {
         this.#answered(link, frame.key);
         break;
       case "error":
+        // Refused before it was welcomed: the close code says why, or another try may help.
+        if (link === this.#next) {
+          if (worthRetry(frame.code)) this.#drop(link);
+          return;
+        }
         if (frame.key !== undefined) this.#answered(link, frame.key);
         if (frame.ref === PROBE_REF) return;
         break;
@@ -248,6 +267,7 @@ export class Connection {
     this.#current = link;
     link.welcomed = this.world.now();
     this.#failures = 0;
+    this.#anew = false;
     this.world.clearTimeout(link.deadline);
     this.#watch(link);
     if (old) this.#retire(old);
@@ -281,7 +301,7 @@ export class Connection {
     const wasCurrent = link === this.#current;
     const wasNext = link === this.#next;
     this.#forget(link);
-    if (code === CLOSE_POLICY || code === CLOSE_BAD_FRAMES) this.#stop = { code, reason };
+    if (code === CLOSE_POLICY || code === CLOSE_BAD_FRAMES || code === CLOSE_SIGNED_OUT) this.#stop = { code, reason };
     if (wasCurrent && this.world.now() - (link.welcomed ?? 0) >= STABLE_MS) this.#attempt = 0;
     if (wasCurrent || wasNext) this.#comeBack();
     this.#reportLost(link, code);

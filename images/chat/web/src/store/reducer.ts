@@ -20,6 +20,8 @@ export type Action =
   /** Answers that were awaited will not come: their socket is gone. */
   | { readonly type: "disconnected" }
   | { readonly type: "outbox"; readonly entries: readonly Entry[] }
+  /** These rooms are there no more for who looks: nothing of them stays. */
+  | { readonly type: "left"; readonly rooms: ReadonlySet<string> }
   /** What the server knows of topics: topic and time of its last message. */
   | { readonly type: "topics"; readonly topics: ReadonlyMap<string, string> }
   /** Forget all but the newest `keep`, and half as many of the topic that is on the screen. */
@@ -72,6 +74,8 @@ export function reduce(state: State, action: Action): State {
       return reduceOutbox(next, action.entries);
     case "topics":
       return { ...next, topics: newest(new Map([...action.topics, ...next.topics])) };
+    case "left":
+      return leave(next, action.rooms);
     case "trim":
       return trim(next, action.keep, action.view);
   }
@@ -112,7 +116,9 @@ function reduceFrame(state: State, frame: ServerFrame): State {
         live: frame.messages.map((message) => ({ id: "", ...message })),
       };
     case "presence":
-      return state.online === frame.online ? state : { ...state, online: frame.online };
+      return state.online === frame.online && state.guests === frame.guests && state.users === frame.users
+        ? state
+        : { ...state, online: frame.online, guests: frame.guests, users: frame.users };
     case "error": {
       const view = frame.ref === undefined ? undefined : state.requests.get(frame.ref);
       if (frame.ref === undefined || view === undefined) return state;
@@ -123,6 +129,7 @@ function reduceFrame(state: State, frame: ServerFrame): State {
         refusals: new Map(state.refusals).set(view, refusal),
       };
     }
+    case "rooms":
     case "bye":
       return state;
   }
@@ -234,8 +241,35 @@ function reduceOutbox(state: State, entries: readonly Entry[]): State {
 
 /** The message that the log made of an entry. */
 function messageOf(entry: Entry, { id, time }: { readonly id: string; readonly time: string }): Message {
-  const { key, topic, name, email, content, reply_to } = entry;
-  return { id, key, topic, name, email, time, content, ...(reply_to !== undefined && { reply_to }) };
+  const { key, topic, name, email, content, reply_to, account } = entry;
+  return {
+    id,
+    key,
+    topic,
+    name,
+    email,
+    time,
+    content,
+    ...(reply_to !== undefined && { reply_to }),
+    ...(account !== undefined && { account, verified: true }),
+  };
+}
+
+function leave(state: State, rooms: ReadonlySet<string>): State {
+  const staying = ({ topic }: { readonly topic: string }): boolean => !rooms.has(topic);
+  const rest = <V>(map: ReadonlyMap<string, V>): ReadonlyMap<string, V> =>
+    new Map([...map].filter(([topic]) => !rooms.has(topic)));
+  return {
+    ...state,
+    messages: state.messages.filter(staying),
+    pending: state.pending.filter(staying),
+    topics: rest(state.topics),
+    ranges: rest(state.ranges),
+    refusals: rest(state.refusals),
+    requests: new Map([...state.requests].filter(([, view]) => !rooms.has(view))),
+    live: state.live.filter(staying),
+    fleeting: state.fleeting.filter(staying),
+  };
 }
 
 function widen(range: Range | undefined, messages: readonly Message[], more: boolean): Range {

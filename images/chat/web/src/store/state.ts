@@ -44,6 +44,9 @@ export interface State {
   readonly topics: ReadonlyMap<string, string>;
   /** People connected; undefined until the server said. */
   readonly online: number | undefined;
+  /** Connections of guests, and different accounts; undefined where the server does not tell them apart. */
+  readonly guests: number | undefined;
+  readonly users: number | undefined;
   /** Grows by one each time the list had to start anew (first welcome, or a gap too wide to mend). */
   readonly epoch: number;
   /** Messages that came by themselves (not history, not resume) in the last action: to be announced. */
@@ -59,6 +62,8 @@ export const INITIAL: State = {
   pending: [],
   topics: new Map(),
   online: undefined,
+  guests: undefined,
+  users: undefined,
   epoch: 0,
   live: [],
 };

@@ -2,12 +2,15 @@
 
 import { computed, type ReadonlySignal } from "../signals.ts";
 import type { JSX } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Chat } from "../chat.ts";
 import type { Identity } from "../identity.ts";
 import type { Reading } from "../reading.ts";
+import { isRoom, nameOf, rooms } from "../rooms.ts";
 import { goTo, NOWHERE, viewOf } from "../route.ts";
+import { CLOSE_SIGNED_OUT } from "../protocol/frames.ts";
 import type { Saved } from "../saved.ts";
+import { session } from "../session.ts";
 import { ALL, MAX_TOPICS } from "../store/state.ts";
 import { Composer } from "./Composer.tsx";
 import { ConnectionStrip } from "./ConnectionStrip.tsx";
@@ -15,7 +18,7 @@ import { Header } from "./Header.tsx";
 import { Log, NoSuchTopic, type LogProps } from "./Log.tsx";
 import { usePart } from "./part.ts";
 import { Topics } from "./Topics.tsx";
-import { answered, askNewest, conversation, focusSearch, helpOpen, query, thread } from "./ui.ts";
+import { accountOpen, answered, askNewest, conversation, focusSearch, helpOpen, notice, query, roomOpen, thread } from "./ui.ts";
 import { isolate } from "./words.ts";
 
 export interface AppProps {
@@ -43,20 +46,41 @@ export function App(props: AppProps): JSX.Element {
   const { chat, saved, drafts, identity, reading, route } = props;
   useConversation(props);
   const topicTimes = useMemo(() => computed(() => chat.state.value.topics), [chat]);
-  const view = route.value;
+  // To a guest no room is there.
+  const view = isRoom(route.value) && !session.value ? NOWHERE : route.value;
+  const connection = chat.connection.value;
+  const signedOut = connection.phase === "stopped" && connection.code === CLOSE_SIGNED_OUT;
   const unread = reading.unread.value;
-  const topics = useMemo(() => topicsShown(topicTimes.value, view), [topicTimes.value, view]);
+  const topics = useMemo(() => topicsShown(topicTimes.value, rooms.value, view), [topicTimes.value, rooms.value, view]);
 
   const settled = useSettled(chat);
   const Announcer = usePart(settled, () => import("./Announcer.tsx").then((part) => part.Announcer));
   const Help = usePart(helpOpen.value, () => import("./Help.tsx").then((part) => part.Help));
 
+  const Account = usePart(accountOpen.value, () => import("./People.tsx").then((part) => part.Account));
+  const Gate = usePart(signedOut, () => import("./People.tsx").then((part) => part.Gate));
+  const RoomSheet = usePart(roomOpen.value !== undefined, () => import("./People.tsx").then((part) => part.RoomSheet));
+
+  // Whoever is no member any more is not left looking at it.
+  const roomName = useRef("");
+  const inside = rooms.value?.get(view);
+  useEffect(() => {
+    if (inside) roomName.current = isolate(inside.name);
+    if (inside || !isRoom(view) || !rooms.value) return;
+    notice.value = roomName.current
+      ? `You are no longer a member of “${roomName.current}”, or it was deleted.`
+      : "This room is not there for you.";
+    roomName.current = "";
+    if (roomOpen.value === view) roomOpen.value = undefined;
+    goTo(ALL);
+  }, [inside, view, rooms.value]);
+
   useEffect(() => {
     let total = 0;
     for (const count of unread.values()) total += count;
-    const where = view === ALL || view === NOWHERE ? "" : `${isolate(view)} · `;
-    document.title = `${total > 0 ? `(${total}) ` : ""}${where}Chatapp`;
-  }, [unread, view]);
+    const where = view === ALL || view === NOWHERE ? "" : `${isolate(nameOf(view))} · `;
+    document.title = signedOut ? "Chatapp" : `${total > 0 ? `(${total}) ` : ""}${where}Chatapp`;
+  }, [unread, view, inside?.name, signedOut]);
 
   // A search is for the view it began in.
   useEffect(() => {
@@ -66,7 +90,7 @@ export function App(props: AppProps): JSX.Element {
 
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent): void => {
-      if (event.defaultPrevented || event.ctrlKey || event.metaKey || helpOpen.value) return;
+      if (event.defaultPrevented || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
       const writing = (event.target as Element).matches("input, textarea");
       if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
         const views = [ALL, ...topics];
@@ -91,17 +115,45 @@ export function App(props: AppProps): JSX.Element {
     return () => document.removeEventListener("keydown", onKeyDown);
   }, [topics, view]);
 
+  if (signedOut) {
+    return (
+      <main class="signed-out">
+        <ConnectionStrip chat={chat} />
+        {Gate && <Gate />}
+      </main>
+    );
+  }
   return (
     <div class="app">
       <Header chat={chat} view={view} saved={saved} />
-      <Topics topics={chat.listed.value ? topics : []} unread={unread} view={view} />
+      <Topics topics={chat.listed.value ? topics : []} unread={unread} view={view} makesRooms={session.value !== undefined && chat.features.value.has("rooms")} />
       <main>
         <ConnectionStrip chat={chat} />
+        {notice.value !== "" && (
+          <p class="notice">
+            <span role="status" aria-label="Notice" dir="auto">
+              {notice.value}
+            </span>
+            <button type="button" onClick={() => (notice.value = "")}>
+              Close
+            </button>
+          </p>
+        )}
         {view === NOWHERE ? <NoSuchTopic /> : <Messages chat={chat} reading={reading} view={view} />}
-        <Composer chat={chat} drafts={drafts} identity={identity} view={view} />
+        {chat.mayPost.value ? (
+          <Composer chat={chat} drafts={drafts} identity={identity} view={view} />
+        ) : (
+          <p class="to-write">
+            Guests may read here. To write, <button type="button" onClick={() => (accountOpen.value = true)}>sign in</button>
+          </p>
+        )}
       </main>
       {Announcer && <Announcer chat={chat} reading={reading} view={view} />}
       {Help && <Help />}
+      {Account && (
+        <Account waiting={chat.state.value.pending.length} guest={{ name: identity.name.value, email: identity.email.value }} />
+      )}
+      {RoomSheet && <RoomSheet />}
     </div>
   );
 }
@@ -133,9 +185,14 @@ function Messages({ chat, reading, view }: LogProps): JSX.Element {
 }
 
 /** The topics spoken in last, and the one being looked at, by name. */
-function topicsShown(times: ReadonlyMap<string, string>, view: string): readonly string[] {
+function topicsShown(
+  times: ReadonlyMap<string, string>,
+  mine: ReadonlyMap<string, unknown> | undefined,
+  view: string,
+): readonly string[] {
   const byTime = [...times].sort(([, a], [, b]) => (a < b ? 1 : a > b ? -1 : 0));
   const names = new Set(byTime.slice(0, MAX_TOPICS).map(([topic]) => topic));
   if (view !== ALL && view !== NOWHERE) names.add(view);
-  return [...names].sort(collator.compare);
+  const own = [...(mine?.keys() ?? [])].sort((a, b) => collator.compare(nameOf(a), nameOf(b)));
+  return [...own, ...[...names].filter((topic) => !isRoom(topic)).sort(collator.compare)];
 }

@@ -6,14 +6,16 @@ import type { Chat } from "../chat.ts";
 import type { Identity } from "../identity.ts";
 import { contentProblem, DEFAULT_TOPIC, draftProblem, tidy, type DraftField, type DraftProblem } from "../protocol/message.ts";
 import { codePoints, isAddress, isBlank, MAX_CONTENT, MAX_NAME, oneLine } from "../protocol/text.ts";
+import { nameOf, rooms } from "../rooms.ts";
 import { goTo, NOWHERE } from "../route.ts";
 import type { Saved } from "../saved.ts";
+import { session } from "../session.ts";
 import { ALL } from "../store/state.ts";
 import { ConnectionDot } from "./ConnectionStrip.tsx";
 import { typed } from "./field.ts";
 import { MessageBox, type MessageBoxHandle } from "./MessageBox.tsx";
 import { twinOf } from "./twins.ts";
-import { answered, askNewest, conversation, fleeting, focusMessage, newTopicAsked, query, returned } from "./ui.ts";
+import { accountOpen, answered, askNewest, conversation, fleeting, focusMessage, newTopicAsked, query, returned } from "./ui.ts";
 import { WhoButton, WhoSheet } from "./Who.tsx";
 
 /** The room left is shown from here on, in characters. */
@@ -52,6 +54,7 @@ export function Composer({ chat, drafts, identity, view }: ComposerProps): JSX.E
   const part = conversation.value;
   /** Is what is written kept nowhere? A reply always is. */
   const passing = part !== undefined && fleeting.value && !answered.value;
+  const inRoom = rooms.value?.has(topic) ?? false;
   const complete = known.name !== "" && known.email !== "";
   const asking = changing || !complete;
 
@@ -111,7 +114,7 @@ export function Composer({ chat, drafts, identity, view }: ComposerProps): JSX.E
     const text = box.current?.get() ?? "";
     if (text === "" && justSent.current) return;
     const draft = tidy({ ...(asking ? who : known), topic, content: text });
-    const found = draftProblem(draft);
+    const found = draftProblem(inRoom ? { ...draft, topic: DEFAULT_TOPIC } : draft);
     if (found) return complain(found);
     setProblem(undefined);
     identity.set(draft.name, draft.email);
@@ -223,7 +226,8 @@ export function Composer({ chat, drafts, identity, view }: ComposerProps): JSX.E
           <span>Topic</span>
           <input
             ref={fields.topic}
-            value={topic}
+            value={nameOf(topic)}
+            readOnly={inRoom}
             onInput={(event) => {
               setTopic(typed(event.currentTarget));
               settle("topic");
@@ -242,6 +246,10 @@ export function Composer({ chat, drafts, identity, view }: ComposerProps): JSX.E
           <WhoButton
             value={known}
             onClick={() => {
+              if (session.value) {
+                accountOpen.value = true;
+                return;
+              }
               setWho(known);
               setChanging(true);
               requestAnimationFrame(() => fields.name.current?.focus());
@@ -253,7 +261,7 @@ export function Composer({ chat, drafts, identity, view }: ComposerProps): JSX.E
       <div class="writing">
         <MessageBox
           handle={box}
-          placeholder={topic.trim() === "" ? "Write a message" : `Message ${topic.trim()}`}
+          placeholder={topic.trim() === "" ? "Write a message" : `Message ${nameOf(topic.trim())}`}
           describedBy={note === "" ? undefined : "note"}
           onInput={(text, cut) => {
             justSent.current = false;

@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Chat } from "../chat.ts";
 import { outdated } from "../lazy.ts";
+import { CLOSE_SIGNED_OUT } from "../protocol/frames.ts";
 import type { ConnectionState } from "../socket/connection.ts";
 
 /** Outages shorter than this are nobody's business, unless the browser knows of them. Ms. */
@@ -27,7 +28,8 @@ export function ConnectionStrip({ chat }: { chat: Chat }): JSX.Element {
   }, [open]);
 
   const stopped = connection.phase === "stopped";
-  const troubled = !open && (late || stopped);
+  const signedOut = stopped && connection.code === CLOSE_SIGNED_OUT;
+  const troubled = !open && (late || stopped) && !signedOut;
   const renewed = open && outdated.value;
   return (
     <div class={troubled || renewed ? "strip troubled" : "strip"}>
@@ -65,6 +67,7 @@ export function ConnectionDot({ chat }: { chat: Chat }): JSX.Element {
 function words(connection: ConnectionState, blocked: string | undefined, troubled: boolean, ever: boolean): string {
   if (connection.phase === "open") return "Connected";
   if (connection.phase === "stopped") {
+    if (connection.code === CLOSE_SIGNED_OUT) return "Signed out";
     return `The server closed the connection${connection.reason ? `: ${connection.reason}` : ""}.`;
   }
   if (blocked !== undefined) return `${blocked} You can read; what you write is kept and sent later.`;

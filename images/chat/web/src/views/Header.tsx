@@ -4,28 +4,42 @@ import { computed } from "../signals.ts";
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import type { Chat } from "../chat.ts";
+import { isRoom, nameOf } from "../rooms.ts";
 import { NOWHERE } from "../route.ts";
 import type { Saved } from "../saved.ts";
-import { ALL } from "../store/state.ts";
+import { session } from "../session.ts";
+import { ALL, type State } from "../store/state.ts";
 import { typed } from "./field.ts";
 import { Icon } from "./Icon.tsx";
 import { forbidden, notifying, possible, toggleNotifications } from "./notifications.ts";
 import { nextTheme, theme } from "./theme.ts";
-import { conversation, focusMessage, helpOpen, query } from "./ui.ts";
+import { accountOpen, conversation, focusMessage, helpOpen, query, roomOpen } from "./ui.ts";
+import { counted } from "./words.ts";
 
 export function Header({ chat, view, saved }: { chat: Chat; view: string; saved: Saved }): JSX.Element {
   // Nobody knows who is there while there is no connection.
   const online = useMemo(
-    () => computed(() => (chat.connection.value.phase === "open" ? chat.state.value.online : undefined)),
+    () => computed(() => (chat.connection.value.phase === "open" ? present(chat.state.value) : NOBODY_KNOWS)),
     [chat],
   );
   const ofTopic = view !== ALL && view !== NOWHERE;
+  const room = isRoom(view);
+  const [total, detail] = online.value.split("|");
   return (
     <header class="bar">
-      <h1 class={ofTopic ? "of-topic" : ""}>
-        <bdi>{ofTopic ? view : view === ALL ? "All topics" : "No such topic"}</bdi>
+      <h1 class={ofTopic && !room ? "of-topic" : ""}>
+        {room && <Icon name="lock" />}
+        <bdi>{ofTopic ? nameOf(view) : view === ALL ? "All topics" : "No such topic"}</bdi>
       </h1>
-      <span class="online">{online.value === undefined ? "" : `${online.value} online`}</span>
+      <span class={detail ? "online told-apart" : "online"}>
+        <span>{total}</span>
+        {detail && <span>{detail}</span>}
+      </span>
+      {room && (
+        <button type="button" class="tool" aria-label="Members" title="Members of this room" onClick={() => (roomOpen.value = view)}>
+          <Icon name="person" />
+        </button>
+      )}
       <label class="search">
         <Icon name="search" />
         <input
@@ -63,6 +77,15 @@ export function Header({ chat, view, saved }: { chat: Chat; view: string; saved:
           <Icon name="bell" />
         </button>
       )}
+      {!session.value && (
+        <button
+          type="button"
+          class={chat.features.value.has("people") ? "sign-in" : "sign-in not-here"}
+          onClick={() => (accountOpen.value = true)}
+        >
+          Sign in
+        </button>
+      )}
       <button
         type="button"
         class="tool"
@@ -77,4 +100,13 @@ export function Header({ chat, view, saved }: { chat: Chat; view: string; saved:
       </button>
     </header>
   );
+}
+
+const NOBODY_KNOWS = "";
+
+/** How many are there, and after a bar who they are, where the server tells guests and users apart. */
+function present({ online, guests, users }: State): string {
+  if (online === undefined) return NOBODY_KNOWS;
+  const detail = guests === undefined || users === undefined ? "" : `|${counted(users, "user")}, ${counted(guests, "guest")}`;
+  return `${online} online${detail}`;
 }

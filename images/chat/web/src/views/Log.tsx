@@ -267,6 +267,7 @@ export function layout(
   const grouped =
     before.email === said.email &&
     before.name === said.name &&
+    before.account === said.account &&
     before.topic === said.topic &&
     said.reply_to === undefined &&
     Math.abs(time.getTime() - timeOf(before).getTime()) < GROUP_MS;

@@ -4,6 +4,7 @@ import { Component, type ComponentChildren, type JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Entry } from "../outbox/entry.ts";
 import type { Message } from "../protocol/message.ts";
+import { isRoom, nameOf } from "../rooms.ts";
 import { linkTo } from "../route.ts";
 import { excerpt } from "./fold.ts";
 import { clockTime, fullTime, hue, initials } from "./format.ts";
@@ -146,9 +147,14 @@ export function Body(props: {
         <bdi class="email">
           {mark(message.email)}
         </bdi>{" "}
-        <a class="topic" href={linkTo(message.topic)} tabIndex={-1}>
+        {message.verified && (
+          <span class="verified" title="Posted by the account that holds this address here. Whose mailbox it is, nobody has checked.">
+            verified
+          </span>
+        )}{" "}
+        <a class={isRoom(message.topic) ? "topic of-room" : "topic"} href={linkTo(message.topic)} tabIndex={-1}>
           <bdi>
-            {mark(message.topic)}
+            {mark(nameOf(message.topic))}
           </bdi>
         </a>{" "}
         <time dateTime={time.toISOString()} title={fullTime(time)}>

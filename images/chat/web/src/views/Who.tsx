@@ -2,6 +2,7 @@
 
 import type { JSX, RefObject } from "preact";
 import type { DraftProblem } from "../protocol/message.ts";
+import { session } from "../session.ts";
 import { typed } from "./field.ts";
 import { Icon } from "./Icon.tsx";
 
@@ -76,8 +77,8 @@ export function WhoButton({ value, onClick }: { value: WhoFields; onClick: () =>
       type="button"
       class="as"
       onClick={onClick}
-      title="Change name and email"
-      aria-label={`Name and email: ${value.name}, ${value.email}`}
+      title={session.value ? "Your account" : "Change name and email"}
+      aria-label={`${session.value ? "Signed in as" : "Name and email:"} ${value.name}, ${value.email}`}
     >
       <Icon name="person" />
       <bdi>{value.name}</bdi>

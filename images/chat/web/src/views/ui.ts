@@ -36,6 +36,16 @@ export const fleeting = signal(false);
 /** Is the help open? */
 export const helpOpen = signal(false);
 
+/** Is the dialog of one's account, or for signing in, open? */
+export const accountOpen = signal(false);
+
+/** The room whose sheet is open, or NEW_ROOM. */
+export const roomOpen = signal<string | undefined>(undefined);
+export const NEW_ROOM = "";
+
+/** What happened to what one was looking at; "" when there is nothing to say. */
+export const notice = signal("");
+
 /** A moment of the day it is: changes at midnight, and not with each message. */
 export const today = signal(new Date());
 

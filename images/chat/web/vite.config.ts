@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
-import { defineConfig, type Plugin } from "vite";
+import { defineConfig, minifySync, type Plugin } from "vite";
 
 /** Port of a chat service for `npm run dev`, which serves the page itself. */
 const devTarget = process.env["CHAT_DEV_TARGET"] ?? "http://127.0.0.1:30222";
 
-/** Writes NAME.br and NAME.gz beside each text file worth it, so that the server compresses nothing. */
+/** Makes boot.js small, and writes NAME.br and NAME.gz beside each text file worth it, so that the server compresses nothing. */
 function precompress(): Plugin {
   return {
     name: "precompress",
@@ -15,6 +15,9 @@ function precompress(): Plugin {
     writeBundle: {
       order: "post",
       handler({ dir = "dist" }) {
+        // Vite copies what is public as it is.
+        const boot = join(dir, "boot.js");
+        writeFileSync(boot, minifySync("boot.js", readFileSync(boot, "utf8")).code);
         for (const entry of readdirSync(dir, { recursive: true, withFileTypes: true })) {
           if (!entry.isFile() || !/\.(js|css|html|svg|webmanifest)$/u.test(entry.name)) continue;
           const path = join(entry.parentPath, entry.name);
@@ -46,6 +49,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: false,
     reportCompressedSize: true,
+    // What is needed at once is one file, though parts that come later use some of it.
     rolldownOptions: { output: { codeSplitting: { groups: [{ name: "index", tags: ["$initial"] }] } } },
   },
   plugins: [plainImports(), precompress()],

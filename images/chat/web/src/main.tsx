@@ -49,6 +49,7 @@ function start(): void {
     <App
       chat={chat}
       saved={saved}
+      own={own}
       drafts={new Saved(tab, scope)}
       identity={identity}
       reading={openReading(chat, own, identity)}

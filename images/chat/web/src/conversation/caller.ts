@@ -1,12 +1,12 @@
 /** Who asks, for the calls of the conversation. */
 
+import { session } from "../session.ts";
+
+export { api } from "../session.ts";
+
 /** The account of who is signed in; undefined for a guest. */
 export function account(): string | undefined {
-  return undefined;
-}
-
-export function api(path: string, init?: RequestInit): Promise<Response> {
-  return fetch(`api/v1/${path}`, init);
+  return session.value?.account;
 }
 
 /** Why a call was refused, in words. */

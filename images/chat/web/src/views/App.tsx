@@ -2,7 +2,7 @@
 
 import { computed, type ReadonlySignal } from "../signals.ts";
 import type { JSX } from "preact";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Chat } from "../chat.ts";
 import type { Identity } from "../identity.ts";
 import type { Reading } from "../reading.ts";
@@ -18,13 +18,14 @@ import { Header } from "./Header.tsx";
 import { Log, NoSuchTopic, type LogProps } from "./Log.tsx";
 import { usePart } from "./part.ts";
 import { Topics } from "./Topics.tsx";
-import { accountOpen, answered, askNewest, conversation, focusSearch, helpOpen, notice, query, roomOpen, thread } from "./ui.ts";
+import { accountOpen, answered, askNewest, conversation, focusSearch, helpOpen, query, roomOpen, thread } from "./ui.ts";
 import { isolate } from "./words.ts";
 
 export interface AppProps {
   readonly chat: Chat;
-  /** Shared by the browser's tabs. */
+  /** Shared by the browser's tabs: the device's, and those of who is signed in. */
   readonly saved: Saved;
+  readonly own: Saved;
   /** This tab's own. */
   readonly drafts: Saved;
   readonly identity: Identity;
@@ -38,7 +39,7 @@ const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "bas
 function useConversation(props: AppProps): void {
   const { chat } = props;
   const able = chat.listed.value && chat.features.value.has("conversation");
-  const part = usePart(able, () => import("../conversation/conversation.ts").then(({ openConversation }) => openConversation(props)));
+  const part = usePart(able, () => import("../conversation/conversation.ts").then(({ openConversation }) => openConversation({ ...props, saved: props.own })));
   useEffect(() => void (conversation.value = able ? part : undefined), [able, part]);
 }
 
@@ -57,30 +58,15 @@ export function App(props: AppProps): JSX.Element {
   const Announcer = usePart(settled, () => import("./Announcer.tsx").then((part) => part.Announcer));
   const Help = usePart(helpOpen.value, () => import("./Help.tsx").then((part) => part.Help));
 
-  const Account = usePart(accountOpen.value, () => import("./People.tsx").then((part) => part.Account));
-  const Gate = usePart(signedOut, () => import("./People.tsx").then((part) => part.Gate));
-  const RoomSheet = usePart(roomOpen.value !== undefined, () => import("./People.tsx").then((part) => part.RoomSheet));
-
-  // Whoever is no member any more is not left looking at it.
-  const roomName = useRef("");
-  const inside = rooms.value?.get(view);
-  useEffect(() => {
-    if (inside) roomName.current = isolate(inside.name);
-    if (inside || !isRoom(view) || !rooms.value) return;
-    notice.value = roomName.current
-      ? `You are no longer a member of “${roomName.current}”, or it was deleted.`
-      : "This room is not there for you.";
-    roomName.current = "";
-    if (roomOpen.value === view) roomOpen.value = undefined;
-    goTo(ALL);
-  }, [inside, view, rooms.value]);
+  const peopleWanted = accountOpen.value || signedOut || roomOpen.value !== undefined || rooms.value !== undefined;
+  const people = usePart(peopleWanted, () => import("./People.tsx"));
 
   useEffect(() => {
     let total = 0;
     for (const count of unread.values()) total += count;
     const where = view === ALL || view === NOWHERE ? "" : `${isolate(nameOf(view))} · `;
     document.title = signedOut ? "Chatapp" : `${total > 0 ? `(${total}) ` : ""}${where}Chatapp`;
-  }, [unread, view, inside?.name, signedOut]);
+  }, [unread, view, nameOf(view), signedOut]);
 
   // A search is for the view it began in.
   useEffect(() => {
@@ -119,7 +105,7 @@ export function App(props: AppProps): JSX.Element {
     return (
       <main class="signed-out">
         <ConnectionStrip chat={chat} />
-        {Gate && <Gate />}
+        {people && <people.Gate />}
       </main>
     );
   }
@@ -129,16 +115,7 @@ export function App(props: AppProps): JSX.Element {
       <Topics topics={chat.listed.value ? topics : []} unread={unread} view={view} makesRooms={session.value !== undefined && chat.features.value.has("rooms")} />
       <main>
         <ConnectionStrip chat={chat} />
-        {notice.value !== "" && (
-          <p class="notice">
-            <span role="status" aria-label="Notice" dir="auto">
-              {notice.value}
-            </span>
-            <button type="button" onClick={() => (notice.value = "")}>
-              Close
-            </button>
-          </p>
-        )}
+        {people && <people.RoomKeeper view={view} />}
         {view === NOWHERE ? <NoSuchTopic /> : <Messages chat={chat} reading={reading} view={view} />}
         {chat.mayPost.value ? (
           <Composer chat={chat} drafts={drafts} identity={identity} view={view} />
@@ -150,10 +127,10 @@ export function App(props: AppProps): JSX.Element {
       </main>
       {Announcer && <Announcer chat={chat} reading={reading} view={view} />}
       {Help && <Help />}
-      {Account && (
-        <Account waiting={chat.state.value.pending.length} guest={{ name: identity.name.value, email: identity.email.value }} />
+      {people && (
+        <people.Account waiting={chat.state.value.pending.length} guest={{ name: identity.name.value, email: identity.email.value }} />
       )}
-      {RoomSheet && <RoomSheet />}
+      {people && <people.RoomSheet />}
     </div>
   );
 }

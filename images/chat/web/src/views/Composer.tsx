@@ -14,7 +14,7 @@ import { ALL } from "../store/state.ts";
 import { ConnectionDot } from "./ConnectionStrip.tsx";
 import { typed } from "./field.ts";
 import { MessageBox, type MessageBoxHandle } from "./MessageBox.tsx";
-import { twinOf } from "./twins.ts";
+import { usePart } from "./part.ts";
 import { accountOpen, answered, askNewest, conversation, fleeting, focusMessage, newTopicAsked, query, returned } from "./ui.ts";
 import { WhoButton, WhoSheet } from "./Who.tsx";
 
@@ -164,7 +164,8 @@ export function Composer({ chat, drafts, identity, view }: ComposerProps): JSX.E
     send();
   };
 
-  const twin = twinOf(topic, chat.state.value.topics);
+  const twins = usePart(topic !== usualTopic(view), () => import("./twins.ts"));
+  const twin = twins?.twinOf(topic, chat.state.value.topics);
   return (
     <form
       class={`composer${asking ? " asking" : ""}${passing ? " passing" : ""}`}

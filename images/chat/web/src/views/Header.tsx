@@ -24,19 +24,19 @@ export function Header({ chat, view, saved }: { chat: Chat; view: string; saved:
   );
   const ofTopic = view !== ALL && view !== NOWHERE;
   const room = isRoom(view);
-  const [total, detail] = online.value.split("|");
   return (
     <header class="bar">
       <h1 class={ofTopic && !room ? "of-topic" : ""}>
         {room && <Icon name="lock" />}
         <bdi>{ofTopic ? nameOf(view) : view === ALL ? "All topics" : "No such topic"}</bdi>
       </h1>
-      <span class={detail ? "online told-apart" : "online"}>
-        <span>{total}</span>
-        {detail && <span>{detail}</span>}
+      <span class={online.value.length > 1 ? "online told-apart" : "online"}>
+        {online.value.map((text) => (
+          <span key={text}>{text} </span>
+        ))}
       </span>
       {room && (
-        <button type="button" class="tool" aria-label="Members" title="Members of this room" onClick={() => (roomOpen.value = view)}>
+        <button type="button" class="tool" aria-label="Members" onClick={() => (roomOpen.value = view)}>
           <Icon name="person" />
         </button>
       )}
@@ -102,11 +102,11 @@ export function Header({ chat, view, saved }: { chat: Chat; view: string; saved:
   );
 }
 
-const NOBODY_KNOWS = "";
+const NOBODY_KNOWS: readonly string[] = [];
 
-/** How many are there, and after a bar who they are, where the server tells guests and users apart. */
-function present({ online, guests, users }: State): string {
+/** How many are there, and who they are, where the server tells guests and users apart. */
+function present({ online, guests, users }: State): readonly string[] {
   if (online === undefined) return NOBODY_KNOWS;
-  const detail = guests === undefined || users === undefined ? "" : `|${counted(users, "user")}, ${counted(guests, "guest")}`;
-  return `${online} online${detail}`;
+  const total = `${online} online`;
+  return guests === undefined || users === undefined ? [total] : [total, `${counted(users, "user")}, ${counted(guests, "guest")}`];
 }

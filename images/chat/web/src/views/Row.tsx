@@ -148,7 +148,7 @@ export function Body(props: {
           {mark(message.email)}
         </bdi>{" "}
         {message.verified && (
-          <span class="verified" title="Posted by the account that holds this address here. Whose mailbox it is, nobody has checked.">
+          <span class="verified" title="Posted by the account that holds this address here; nobody has checked the mailbox.">
             verified
           </span>
         )}{" "}

@@ -52,7 +52,7 @@ test("who is removed is led out with a word why, and hears all of it again when 
   const made = await account(cluster.pod(0), "Ada", "ada@example.org");
   await account(cluster.pod(0), "Grace", "grace@example.org");
   const { room } = await call<Room>(cluster.pod(0), made.token, "POST", "rooms", { key: "k", name: "plans", members: ["grace@example.org"] });
-  await post(cluster.pod(0), [{ content: "in public" }]);
+  await post(cluster.pod(0), [{ email: "guest@example.org", content: "in public" }]);
   const grace = await visit(cluster.pod(1).url);
   await signIn(grace, "grace@example.org");
   await grace.topics.getByRole("link", { name: "plans" }).click();

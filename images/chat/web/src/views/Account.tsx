@@ -63,10 +63,10 @@ function SignIn({ name, email }: { name: string; email: string }): JSX.Element {
   const [registering, setRegistering] = useState(false);
   const [open, setOpen] = useState(true);
   useEffect(() => {
-    void call<{ registration?: string }>("GET", "session").then(({ body }) => setOpen(body?.registration !== "closed"));
+    void call<{ registration?: string }>("GET", "session", undefined, "nobody").then(({ body }) => setOpen(body?.registration !== "closed"));
   }, []);
   const enter = async (path: string, fields: Fields): Promise<string | undefined> => {
-    const { body, problem, status } = await call<SignedIn>("POST", path, fields);
+    const { body, problem, status } = await call<SignedIn>("POST", path, fields, "nobody");
     if (status === 401) return "No account has this address with this password.";
     if (status === 409) return "This address has an account already. Sign in with its password.";
     if (!body) return problem;

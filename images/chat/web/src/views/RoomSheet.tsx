@@ -36,6 +36,8 @@ function NewRoom({ onClose }: { onClose: () => void }): JSX.Element {
             setKey(newKey());
             return problem;
           }
+          // The server's own word on it is under way.
+          rooms.value = new Map(rooms.value).set(body.room, body);
           onClose();
           goTo(body.room);
           return undefined;

@@ -101,6 +101,11 @@ def conclude(outcome: Outcome) -> int:
         f"deliveries/s {summary['throughput']['deliveries_per_s']:,}; deliver p50 "
         f"{deliver.get('p50')} ms, p99 {deliver.get('p99')} ms"
     )
+    if summary.get("people"):
+        found = {k: v for k, v in summary["people"].items() if k != "examples" and v}
+        print("people: " + " ".join(f"{word} {number}" for word, number in found.items()))
+        for text in summary["people"]["examples"]:
+            print(f"people: {text}")
     if summary.get("gaps"):
         print(f"gaps: {summary['gaps']}")
     for text in summary["invalid_because"]:

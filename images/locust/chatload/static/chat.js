@@ -51,6 +51,8 @@ form.chat-form .chat-refused{color:#b3261e;background:#fdecea;padding:10px 14px;
   const DASHES = ["", "6 3", "2 2"];
   const BAD = new Set(["lost", "duplicated", "reordered", "unexpected", "vanished", "misnamed",
     "corrupt"]);
+  const BROKEN_PEOPLE = new Set(["leaked", "after_removal", "room_lost", "miscounted",
+    "kept_ephemeral", "misfiltered"]);
   // The ledger's words, in the order in which they are shown. The first line has cards.
   const CARDS = {
     sent: "posts put on the wire",
@@ -143,6 +145,17 @@ form.chat-form .chat-refused{color:#b3261e;background:#fdecea;padding:10px 14px;
   // heading makes a title, with a download beside it where there are downloads.
   const heading = (title, file, links) => make("h2", {}, title,
     ...(links && file ? [make("a", {href: `./chat/${file}`, download: ""}, file)] : []));
+
+  // people shows what was found of accounts, rooms and conversation, where a run had them.
+  function people(body, found) {
+    if (!found) return;
+    const {examples, ...counts} = found;
+    body.append(heading("People, rooms, conversation"), make("div", {class: "cards", id: "chat-people"},
+      ...Object.entries(counts).map(([word, count]) =>
+        make("div", {class: BROKEN_PEOPLE.has(word) && count ? "card bad" : "card", "data-word": word},
+          make("b", {}, number(count)), make("span", {}, word.replaceAll("_", " "))))));
+    for (const text of examples) body.append(make("p", {}, `• ${text}`));
+  }
 
   // ticks gives 3 to 6 round values from 0 to at least `top`.
   function ticks(top) {
@@ -247,6 +260,7 @@ form.chat-form .chat-refused{color:#b3261e;background:#fdecea;padding:10px 14px;
     if (also.length) body.append(make("p", {}, `Also: ${also.map(([word, meaning]) =>
       `${number(ledger[word])} ${word} (${meaning})`).join("; ")}.`));
     for (const text of ledger.examples || []) body.append(make("p", {}, `• ${text}`));
+    people(body, summary.people);
     body.append(folded("What these words mean", glossary({...CARDS, ...ALSO})));
     body.append(heading("Over time", "series.csv", links), make("div", {class: "charts"},
       chart("Delivery, intended post to receipt by another user", "ms", series,

@@ -179,6 +179,8 @@ for (const [name, options] of [
     await chat.expectNoSidewaysScroll();
     await shoot(chat, `${name}-replies`);
     await chat.page.keyboard.press("Escape");
+    // On a phone the field is an icon until it is used.
+    await chat.page.locator(".search").click();
     await chat.page.getByRole("searchbox").fill("#urgent OR from:grace");
     await chat.page.getByRole("button", { name: "Save as view" }).click();
     await chat.page.getByRole("textbox", { name: "View’s name" }).fill("Urgent");

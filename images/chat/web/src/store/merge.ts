@@ -29,31 +29,22 @@ export function merge(list: readonly Message[], incoming: readonly Message[]): r
 }
 
 /**
- * `list` (which holds all of `told`) with the numbers of `told`, which are newer. Deleted stays deleted; a vote that is not
- * told (guests are not told theirs) stays as it was. Returns `list` itself when nothing differs.
+ * `list` with the numbers told of some of its messages, which are newer; absent ones are 0. Deleted stays deleted; a
+ * vote that is not told (guests are not told theirs) stays as it was. Returns `list` itself when nothing differs.
  */
-export function renew(list: readonly Message[], told: readonly Message[]): readonly Message[] {
+export function renew(list: readonly Message[], told: readonly (Partial<Message> & Pick<Message, "id">)[]): readonly Message[] {
   const news = new Map(told.map((message) => [message.id, message]));
   let changed = false;
   const next = list.map((old) => {
     const now = news.get(old.id);
-    if (!now || now === old || sameNumbers(old, now)) return old;
+    if (!now || now === old) return old;
+    const { up = 0, down = 0, replies = 0, vote = old.vote } = now;
+    const gone = now.deleted === true && !old.deleted;
+    if (up === (old.up ?? 0) && down === (old.down ?? 0) && replies === (old.replies ?? 0) && vote === old.vote && !gone) return old;
     changed = true;
-    const vote = now.vote ?? old.vote;
-    const gone = old.deleted === true && now.deleted !== true;
-    return { ...now, ...(vote !== undefined && { vote }), ...(gone && { deleted: true, content: "" }) };
+    return { ...old, up, down, replies, ...(vote !== undefined && { vote }), ...(gone && { deleted: true, content: "" }) };
   });
   return changed ? next : list;
-}
-
-function sameNumbers(a: Message, b: Message): boolean {
-  return (
-    (a.up ?? 0) === (b.up ?? 0) &&
-    (a.down ?? 0) === (b.down ?? 0) &&
-    (a.replies ?? 0) === (b.replies ?? 0) &&
-    (b.vote === undefined || a.vote === b.vote) &&
-    (a.deleted === true || b.deleted !== true)
-  );
 }
 
 /** Sorted, repeats dropped. Frames come sorted nearly always, so look before sorting. */

@@ -107,7 +107,7 @@ function reduceFrame(state: State, frame: ServerFrame): State {
       return entry && id !== undefined && time !== undefined ? add(state, [messageOf(entry, { id, time })]) : state;
     }
     case "updates":
-      return update(state, frame.updates);
+      return renumber(state, frame.updates);
     case "ephemeral":
       return {
         ...state,
@@ -171,36 +171,13 @@ function add(state: State, messages: readonly Message[]): State {
 
 /** Merges messages in that carry their numbers as they are now. */
 function tell(state: State, messages: readonly Message[]): State {
-  const next = add(state, messages);
-  const held = renew(next.messages, messages);
-  return held === next.messages ? next : { ...next, messages: held };
+  return renumber(add(state, messages), messages);
 }
 
 /** Numbers as they are now; of messages that are not held nothing is known. */
-function update(state: State, updates: readonly Numbers[]): State {
-  const news = new Map(updates.map((numbers) => [numbers.id, numbers]));
-  let changed = false;
-  const messages = state.messages.map((message) => {
-    const numbers = news.get(message.id);
-    if (!numbers) return message;
-    const next = counted(message, numbers);
-    changed ||= next !== message;
-    return next;
-  });
-  return changed ? { ...state, messages } : state;
-}
-
-function counted(message: Message, numbers: Numbers): Message {
-  const { up = 0, down = 0, replies = 0, deleted = false } = message;
-  const gone = deleted || numbers.deleted === true;
-  if (up === numbers.up && down === numbers.down && replies === numbers.replies && gone === deleted) return message;
-  return {
-    ...message,
-    up: numbers.up,
-    down: numbers.down,
-    replies: numbers.replies,
-    ...(gone && { deleted: true, content: "" }),
-  };
+function renumber(state: State, told: readonly (Message | Numbers)[]): State {
+  const messages = renew(state.messages, told);
+  return messages === state.messages ? state : { ...state, messages };
 }
 
 /** Which of these the list did not hold, in order. */

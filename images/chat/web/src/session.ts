@@ -89,5 +89,5 @@ export function keysIn(storage: Storage | undefined, scope: string): readonly st
 /** A call of the server's API, by whoever is signed in. */
 export function api(path: string, init?: RequestInit): Promise<Response> {
   const who = untracked(() => session.value);
-  return fetch(`api/v1/${path}`, { ...init, ...(who && { headers: { ...init?.headers, Authorization: `Bearer ${who.token}` } }) });
+  return fetch(`api/v1/${path}`, { ...init, headers: { ...init?.headers, ...(who && { Authorization: `Bearer ${who.token}` }) } });
 }

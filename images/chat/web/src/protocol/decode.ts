@@ -154,12 +154,13 @@ function picked<T, K extends string>(f: Fields, is: (value: unknown) => value is
   return found;
 }
 
-export function isPerson(value: unknown): value is Person {
-  return isFields(value) && str(value["account"]) && str(value["email"]) && str(value["name"]);
+/** What is used of them is looked at. */
+function isPerson(value: unknown): value is Person {
+  return isFields(value) && str(value["name"]);
 }
 
-export function isRoom(value: unknown): value is Room {
-  return isFields(value) && str(value["room"]) && str(value["name"]) && str(value["creator"]) && count(value["count"]);
+function isRoom(value: unknown): value is Room {
+  return isFields(value) && str(value["room"]) && str(value["name"]);
 }
 
 function isFields(value: unknown): value is Fields {

@@ -328,3 +328,50 @@ test("renew resumes on a fresh socket before it lets the old one go", () => {
   world.last.welcome("c2", true);
   expect(first.closed).toBe(true);
 });
+
+describe("who is signed in", () => {
+  function openAs(token: string | undefined): FakeSocket {
+    world = new FakeWorld();
+    connection = new Connection("ws://chat/ws", world, { onFrame: (f) => frames.push(f), onState: () => undefined, onLost: () => undefined }, token);
+    connection.start();
+    world.last.open();
+    return world.last;
+  }
+  const frames: ServerFrame[] = [];
+  beforeEach(() => void (frames.length = 0));
+
+  test("the token is in every hello; a guest's has none", () => {
+    expect(openAs("secret").sent[0]).toMatchObject({ type: "hello", token: "secret" });
+    expect(openAs(undefined).sent[0]).not.toHaveProperty("token");
+  });
+
+  test("4004: no coming back by itself, and what was refused reaches no entry of the outbox", () => {
+    const socket = openAs("over");
+    socket.receive({ type: "error", code: "unauthorised", message: "no" });
+    socket.end(4004);
+    const dialled = world.sockets.length;
+    world.advance(3_600_000);
+    expect(world.sockets).toHaveLength(dialled);
+    expect(connection.state).toMatchObject({ phase: "stopped", code: 4004 });
+    expect(frames).toEqual([]);
+  });
+
+  test("a hello that cannot be looked up is said again on another socket", () => {
+    openAs("secret").receive({ type: "error", code: "unavailable", message: "no store" });
+    const dialled = world.sockets.length;
+    world.advance(60_000);
+    expect(world.sockets.length).toBeGreaterThan(dialled);
+  });
+
+  test("restart begins anew, though the cursor moved meanwhile, and keeps the old socket until then", () => {
+    const socket = openAs("secret");
+    socket.welcome("c1");
+    connection.restart();
+    socket.receive({ type: "messages", messages: [], cursor: "c2" });
+    world.last.open();
+    expect(world.last.sent[0]).not.toHaveProperty("cursor");
+    expect(socket.closed).toBe(false);
+    world.last.welcome("c3");
+    expect(socket.closed).toBe(true);
+  });
+});

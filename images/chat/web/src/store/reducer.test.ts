@@ -254,3 +254,17 @@ test("hostile topics are only names", () => {
   expect([...state.topics.keys()]).toEqual(["__proto__", "constructor"]);
   expect(viewList(state, "__proto__").messages).toHaveLength(1);
 });
+
+test("of a room that was left nothing stays, and of the rest everything", () => {
+  const room = "~aaaaaaaaaaaaaaaa";
+  const secret = message(3, room);
+  const before = run([
+    welcome([message(1, "tea"), secret]),
+    { type: "outbox", entries: [entryOf(message(9, room)), entryOf(message(10, "tea"))] },
+    { type: "asked", ref: "r", view: room },
+  ]);
+  const after = reduce(before, { type: "left", rooms: new Set([room]) });
+  expect(JSON.stringify([after.messages, after.pending, [...after.topics], [...after.requests]])).not.toContain(room);
+  expect(after.messages).toEqual([message(1, "tea")]);
+  expect(after.pending).toHaveLength(1);
+});

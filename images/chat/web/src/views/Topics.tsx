@@ -65,7 +65,7 @@ function Entry(props: { view: string; label: string; count: number; current: boo
       <a class={view === ALL ? "every" : room ? "" : "of-topic"} href={linkTo(view)} aria-current={current ? "page" : undefined}>
         {room && <Icon name="lock" />}
         <bdi>{label}</bdi>
-        {room && <span class="vh">, private room</span>}
+        {room && <span class="vh"> private room</span>}
         {/* Who listens cannot see the sign before topics. */}
         {view !== ALL && label === ALL_TOPICS && <span class="vh">, a topic of this name</span>}
         {count > 0 && (

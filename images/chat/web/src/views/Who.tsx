@@ -77,7 +77,6 @@ export function WhoButton({ value, onClick }: { value: WhoFields; onClick: () =>
       type="button"
       class="as"
       onClick={onClick}
-      title={session.value ? "Your account" : "Change name and email"}
       aria-label={`${session.value ? "Signed in as" : "Name and email:"} ${value.name}, ${value.email}`}
     >
       <Icon name="person" />

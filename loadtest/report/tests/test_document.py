@@ -105,5 +105,5 @@ def test_percentiles_are_values_that_were_measured() -> None:
 
 
 def test_a_fact_that_moved_is_an_error_and_not_a_blank() -> None:
-    with pytest.raises(facts.Missing, match=r"chatapp\.yaml"):
+    with pytest.raises(facts.Missing, match=r"redis\.conf\.tmpl"):
         facts.load(ROOT).setting("no-such-setting (.*)")

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"chatapp/chat/internal/redisstore"
 	"chatapp/chat/internal/redistest"
@@ -126,6 +127,10 @@ func (p *play) run(script string) {
 		case "<":
 			waiting = append(waiting, expected{number + 1, m[3]})
 		case ">":
+			// Messages of one millisecond in different partitions come in the
+			// order of their ids, whichever was posted first. Scenes are read
+			// as if time passed between two lines.
+			time.Sleep(2 * time.Millisecond)
 			p.client(who).write(frame(fin|opText, p.fill(m[3])))
 		case "!":
 			p.leave(who, m[3])

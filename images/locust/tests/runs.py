@@ -82,7 +82,7 @@ class LocustRun:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 # A shell that runs the tests in the background has interrupts ignored.
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
             )
         return self
 

@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import type { Message } from "../src/protocol/message.ts";
 import { expect, post, test, type ChatPage } from "./fixtures.ts";
+import { account, call, signIn } from "./people.ts";
 
 const FOLDER = join(
   import.meta.dirname,
@@ -192,5 +193,32 @@ for (const [name, options] of [
     await expect(chat.page.getByRole("alert").filter({ hasText: "expected" })).toBeVisible();
     await chat.expectNoSidewaysScroll();
     await shoot(chat, `${name}-grammar`);
+  });
+}
+
+for (const [name, options] of [
+  ["people", { colorScheme: "light", viewport: { width: 1280, height: 800 } }],
+  ["people-dark", { colorScheme: "dark", viewport: { width: 1280, height: 800 } }],
+  ["people-phone", { ...phone, colorScheme: "light", viewport: { width: 390, height: 780 } }],
+  ["people-320", { ...phone, colorScheme: "dark", viewport: { width: 320, height: 640 } }],
+] as const) {
+  test(`screenshot: ${name}`, async ({ cluster, visit }) => {
+    await post(cluster.pod(0), TALK);
+    const made = await account(cluster.pod(0), "Ada Lovelace", "countess@example.org");
+    await account(cluster.pod(0), "Noor", "n@example.org");
+    await call(cluster.pod(0), made.token, "POST", "rooms", { key: "k", name: "plans", members: ["n@example.org"] });
+    const chat = await visit(cluster.pod(0).url, options);
+    await chat.page.getByRole("button", { name: "Sign in" }).click();
+    await chat.page.getByRole("dialog").waitFor();
+    await shoot(chat, `${name}-sign-in`);
+    await signIn(chat, "countess@example.org", false);
+    await chat.topics.getByRole("link", { name: /^plans/u }).click();
+    await chat.send("Between us: Friday.");
+    await chat.settled();
+    await chat.expectNoSidewaysScroll();
+    await shoot(chat, `${name}-room`);
+    await chat.page.getByRole("button", { name: "Members" }).click();
+    await chat.page.getByRole("button", { name: "Leave the room…" }).waitFor();
+    await shoot(chat, `${name}-members`);
   });
 }

@@ -58,6 +58,7 @@ test: ## every test; installs what it lacks on Debian and Ubuntu
 .PHONY: check
 check: build ## vet, staticcheck, types, linters
 	cd $(CHAT) && test -z "$$(gofmt -l cmd internal api web/embed.go | tee /dev/stderr)" && go vet ./... && go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	cd images/locust/generator && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 	cd $(WEB) && npm run --silent check
 	loadtest/report/setup
 	for dir in images/locust loadtest; do (cd $$dir && $(CURDIR)/.venv/bin/ruff check . && $(CURDIR)/.venv/bin/mypy) || exit 1; done

@@ -16,7 +16,7 @@ from lab import capacity, charts, compare, experiment, report
 from lab.cluster import cluster_versions, run_cluster
 from lab.experiment import Outcome, run_local, say
 from lab.local import ROOT, LabError
-from lab.scenario import Scenario, changed, load, names
+from lab.scenario import GENERATORS, Scenario, changed, load, names
 from lab.sweep import run_sweep
 
 #: 1: the objective or a comparison failed. 2: wrong use, or something is not there.
@@ -48,6 +48,7 @@ def scenario_of(args: argparse.Namespace) -> Scenario:
         seconds=args.seconds,
         replicas=args.replicas,
         workers=args.workers,
+        generator=args.generator,
         probe_workers=args.probe_workers,
         max_other_load=args.max_other_load,
         options=extra or None,
@@ -59,6 +60,7 @@ def common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", help=f"one of {', '.join(names())}, or a .yaml file")
     parser.add_argument("--seconds", type=float, help="length of the load")
     parser.add_argument("--workers", type=int, help="Locust workers, one process each")
+    parser.add_argument("--generator", choices=GENERATORS, help="what the workers are written in")
     parser.add_argument("--probe-workers", type=int, help="of those that measure; 0: none")
     parser.add_argument("--max-other-load", type=float, help="percent of the CPU; above: INVALID")
     parser.add_argument("--seed", type=int, help="seed of the load")

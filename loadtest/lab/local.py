@@ -199,18 +199,27 @@ class Local:
 
     def _mount(self, data: Path) -> None:
         """Put a disk under Redis that loses what was not synced when power is cut."""
-        if not Path("/dev/fuse").exists() or shutil.which("go") is None:
-            raise LabError("a volatile disk needs /dev/fuse and Go, to build test/volatile")
-        binary = self._folder / "volatile"
-        build = ["go", "build", "-o", str(binary), "./volatile"]
-        done = subprocess.run(build, cwd=ROOT / "test", capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise LabError(f"test/volatile does not build:\n{done.stderr}")
+        if not Path("/dev/fuse").exists():
+            raise LabError("a volatile disk needs /dev/fuse")
+        binary = self._build(ROOT / "test", "./volatile")
         store = self._folder / "store"
         command = [str(binary), str(data), str(store)]
         self.disk = Process("disk", command, self._folder, dict(os.environ))
         self.disk.start()
         self._wait_line(self.disk, "mounted")
+
+    def _build(self, module: Path, package: str) -> Path:
+        """A program in Go, built for this run: Go's cache makes that quick."""
+        if shutil.which("go") is None:
+            raise LabError(f"no Go to build {module.relative_to(ROOT)}: https://go.dev/doc/install")
+        name = module.name if package == "." else package.removeprefix("./")
+        binary = self._folder / name
+        if not binary.exists():
+            build = ["go", "build", "-o", str(binary), package]
+            done = subprocess.run(build, cwd=module, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise LabError(f"{name} does not build:\n{done.stderr}")
+        return binary
 
     def cut_power(self) -> None:
         """The disk forgets what was not synced. Whoever had files open there must be dead."""
@@ -229,7 +238,10 @@ class Local:
         names = [f"locust-worker-{number}" for number in range(scenario.workers)]
         names += [f"locust-probe-{number}" for number in range(scenario.probe_workers)]
         for name in names:
-            command = [*locust, "--worker", "--master-host", "127.0.0.1", "--master-port", str(rpc)]
+            command = [*locust, "--worker"]
+            if scenario.generator == "go":
+                command = [str(self._build(GENERATOR / "generator", "."))]
+            command += ["--master-host", "127.0.0.1", "--master-port", str(rpc)]
             mine = {**env, probe.VARIABLE: "1"} if "probe" in name else env
             worker = Process(name, command, self._folder, mine)
             self.workers.append(worker)

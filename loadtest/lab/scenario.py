@@ -17,6 +17,8 @@ from chatload.schedule import parse_stages
 FOLDER = Path(__file__).resolve().parent.parent / "scenarios"
 #: What can be done on purpose to a pod or to Redis (see :mod:`lab.faults`).
 FAULTS = ("kill", "kill_all", "freeze", "terminate", "kill_redis", "cut_power")
+#: What the workers are: Locust's own, or those in Go (``images/locust/generator``).
+GENERATORS = ("python", "go")
 #: When Redis makes its log durable: before it answers, or within a second or two.
 FSYNC = ("always", "everysec")
 
@@ -48,6 +50,8 @@ class Scenario:
     #: Chat pods and Locust workers.
     replicas: int = 2
     workers: int = 2
+    #: What the workers and probes are, one of GENERATORS.
+    generator: str = "python"
     #: Probe workers beside them, which measure (:mod:`chatload.probe`); 0: the crowd measures.
     probe_workers: int = 1
     #: Most CPU of the machine, percent, that others may use; past it a local run is INVALID.
@@ -106,6 +110,8 @@ def check(scenario: Scenario) -> Scenario:
     settings.parse(scenario.options)
     if scenario.stages:
         parse_stages(json.dumps(scenario.stages))
+    if scenario.generator not in GENERATORS:
+        raise ValueError(f"{where}: generator is one of {', '.join(GENERATORS)}")
     if scenario.fsync not in FSYNC:
         raise ValueError(f"{where}: fsync is one of {', '.join(FSYNC)}")
     if not scenario.volatile_disk and any(one.do == "cut_power" for one in scenario.faults):

@@ -27,8 +27,6 @@ const (
 	// backoffLast is the longest pause after failed connections; the shortest is
 	// that of posts.
 	backoffLast = 8 * time.Second
-	// readBuffer is what is read of a socket at a time, bytes.
-	readBuffer = 4096
 	// probeLetter begins the names of probes, whose messages a probe times.
 	probeLetter = "x"
 )
@@ -38,14 +36,6 @@ const (
 	endLeft    = "left"
 	endStopped = "stopped"
 	endBye     = "bye"
-)
-
-var (
-	writeBuffers = &sync.Pool{}
-	dialer       = websocket.Dialer{
-		HandshakeTimeout: connectTimeout, ReadBufferSize: readBuffer, WriteBufferSize: 1024,
-		WriteBufferPool: writeBuffers, Subprotocols: []string{wire.Subprotocol}, TLSClientConfig: anyCertificate,
-	}
 )
 
 // client is one person's connection: a socket, the goroutine that reads it, and
@@ -278,6 +268,10 @@ func (c *client) connection(ctx context.Context) (string, error) {
 	c.began = w.clock.now()
 	resuming := c.cursor != ""
 	hello := wire.Hello(c.topics, c.cursor, w.options.HistoryLimit)
+	dialer := w.dialer
+	if w.probed && !w.probing && !c.poster { // who posts waits for answers
+		dialer = w.slowDialer
+	}
 	w.mu.Unlock()
 	c.base = w.target(c.rng, c.base)
 	dialCtx, cancel := context.WithTimeout(ctx, connectTimeout)
@@ -335,6 +329,9 @@ func (c *client) greet(reader *frameReader, hello []byte) (*wire.Frame, error) {
 	welcome, err := reader.welcome()
 	if err != nil {
 		return nil, err
+	}
+	if slow, ok := reader.conn.NetConn().(*roundConn); ok {
+		slow.begin()
 	}
 	return welcome, reader.conn.SetReadDeadline(time.Time{})
 }

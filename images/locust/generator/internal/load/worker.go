@@ -9,7 +9,6 @@ package load
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"github.com/vmihailenco/msgpack/v5"
 
 	"chatapp/generator/internal/ledger"
@@ -60,9 +60,6 @@ var shownInLocust = []string{
 	"page", "connect", "history", "ack", "deliver", "echo", "catch_up", "deliver_slow", "resume",
 }
 
-// anyCertificate: no trust is at stake in a test lab.
-var anyCertificate = &tls.Config{InsecureSkipVerify: true}
-
 // Worker is the load process. Make one with New.
 type Worker struct {
 	master *locust.Runner
@@ -72,6 +69,8 @@ type Worker struct {
 	probing bool
 	clock   clock
 	http    *http.Client
+	// dialer makes the people's sockets; slowDialer those that are read in rounds.
+	dialer, slowDialer *websocket.Dialer
 	// begun is open while a run is on.
 	begun gate
 
@@ -120,6 +119,7 @@ func New(master *locust.Runner, probing bool, logger *slog.Logger) *Worker {
 		http: &http.Client{Transport: &http.Transport{
 			TLSClientConfig: anyCertificate, MaxIdleConnsPerHost: 16, IdleConnTimeout: 5 * time.Second,
 		}},
+		dialer: newDialer(false), slowDialer: newDialer(true),
 		heard: time.Now(), runCtx: context.Background(), endRun: func() {},
 	}
 	w.reset("", Options{})

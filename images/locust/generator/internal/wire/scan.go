@@ -2,8 +2,8 @@ package wire
 
 import "strings"
 
-// scan reads a messages frame in one pass and without reflection: such frames
-// are nearly all that a busy socket gets. It returns nil for whatever is not
+// scan reads a messages or an ack frame in one pass and without reflection: such
+// frames are nearly all that a busy socket gets. It returns nil for whatever is not
 // plain (another kind, escapes, nested or unknown values, an error): Decode
 // then takes the thorough way, so scan need only be right about what it takes.
 func scan(raw []byte) *Frame {
@@ -24,16 +24,26 @@ func scan(raw []byte) *Frame {
 			bit, f.Cursor = 2, s.text()
 		case "messages":
 			bit, f.Messages = 4, s.messages()
+		case "key":
+			bit, f.Key = 8, s.text()
+		case "id":
+			bit, f.ID = 16, s.text()
+		case "time":
+			bit, _ = 32, s.text()
 		}
 		if s.failed || bit == 0 || seen&bit != 0 { // unknown, or named twice
 			return nil
 		}
 		seen |= bit
 	}
-	if s.failed || len(s.rest) > 0 || f.Type != KindMessages || len(f.Messages) == 0 {
-		return nil
+	whole := !s.failed && len(s.rest) == 0
+	switch {
+	case whole && f.Type == KindMessages && seen&^2 == 1|4:
+		return f
+	case whole && f.Type == KindAck && seen == 1|8|16|32:
+		return f
 	}
-	return f
+	return nil
 }
 
 // scanner takes JSON without blanks from the front of rest; once it has failed,

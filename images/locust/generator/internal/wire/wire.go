@@ -192,9 +192,8 @@ func text(s *string) string {
 	return *s
 }
 
-// encode makes a frame; its maps hold strings, numbers and lists of strings,
-// which cannot fail.
-func encode(body map[string]any) []byte {
+// encode makes a frame; structs of strings and numbers cannot fail.
+func encode(body any) []byte {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		panic(err)
@@ -204,25 +203,33 @@ func encode(body map[string]any) []byte {
 
 // Hello is the first frame of a connection. cursor "" means none.
 func Hello(topics []string, cursor string, limit int) []byte {
-	body := map[string]any{"type": "hello", "topics": topics, "limit": limit}
-	if cursor != "" {
-		body["cursor"] = cursor
-	}
-	return encode(body)
+	return encode(struct {
+		Type   string   `json:"type"`
+		Topics []string `json:"topics"`
+		Cursor string   `json:"cursor,omitempty"`
+		Limit  int      `json:"limit"`
+	}{"hello", topics, cursor, limit})
 }
 
 // Post posts a message; it is answered by one ack or error with this key.
 func Post(key, topic, name, email, content string) []byte {
-	return encode(map[string]any{
-		"type": "post", "key": key, "topic": topic, "name": name, "email": email, "content": content,
-	})
+	return encode(struct {
+		Type    string `json:"type"`
+		Key     string `json:"key"`
+		Topic   string `json:"topic"`
+		Name    string `json:"name"`
+		Email   string `json:"email"`
+		Content string `json:"content"`
+	}{"post", key, topic, name, email, content})
 }
 
 // History asks for the messages before an id, or for the latest where it is "".
 func History(ref, topic, before string, limit int) []byte {
-	body := map[string]any{"type": "history", "ref": ref, "topic": topic, "limit": limit}
-	if before != "" {
-		body["before"] = before
-	}
-	return encode(body)
+	return encode(struct {
+		Type   string `json:"type"`
+		Ref    string `json:"ref"`
+		Topic  string `json:"topic"`
+		Before string `json:"before,omitempty"`
+		Limit  int    `json:"limit"`
+	}{"history", ref, topic, before, limit})
 }

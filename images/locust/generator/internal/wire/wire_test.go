@@ -68,11 +68,12 @@ func TestGoldenServerFramesDecode(t *testing.T) {
 
 const (
 	plain = `{"type":"messages","messages":[{"id":"1","key":"k","topic":"a","name":"n","email":"e@x.org","time":"t","content":"hi"}],"cursor":"c"}`
+	ack   = `{"type":"ack","key":"k:1","id":"17-1","time":"2026-11-23T10:00:00.000Z"}`
 	two   = `{"type":"messages","messages":[{"id":"1","key":"k","topic":"a","name":"n","email":"e","time":"t","content":"hi"},{"id":"2","key":"","topic":"a","name":"n","email":"e","time":"t","content":""}]}`
 )
 
 func TestScanTakesThePlainFrames(t *testing.T) {
-	for _, raw := range []string{plain, two} {
+	for _, raw := range []string{plain, two, ack} {
 		if scan([]byte(raw)) == nil {
 			t.Errorf("not scanned: %s", raw)
 		}
@@ -102,6 +103,7 @@ func TestDecodeRefuses(t *testing.T) {
 func FuzzScan(f *testing.F) {
 	f.Add([]byte(plain))
 	f.Add([]byte(two))
+	f.Add([]byte(ack))
 	f.Add([]byte(`{"type":"messages","type":"ack","messages":[]}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		quick := scan(raw)

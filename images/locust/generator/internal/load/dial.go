@@ -1,0 +1,76 @@
+package load
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"chatapp/generator/internal/wire"
+)
+
+const (
+	// readBuffer is what is read of a socket at a time, bytes: ten frames of a
+	// message of the usual size.
+	readBuffer = 4096
+	// round is how long the socket of a crowd's reader that was just read is left
+	// alone: what comes in meanwhile is read in one go, and reading is most of
+	// what a delivery costs. Only where probes measure, for it delays what the
+	// crowd sees, by half of it on average.
+	round = 10 * time.Millisecond
+	// beat: the rounds of all sockets end on multiples of it, so that the process
+	// wakes once for many.
+	beat = time.Millisecond
+)
+
+// anyCertificate: no trust is at stake in a test lab.
+var anyCertificate = &tls.Config{InsecureSkipVerify: true}
+
+// newDialer makes what people connect with; inRounds says how their sockets are
+// read.
+func newDialer(inRounds bool) *websocket.Dialer {
+	d := &websocket.Dialer{
+		HandshakeTimeout: connectTimeout, ReadBufferSize: readBuffer, WriteBufferSize: 1024,
+		WriteBufferPool: &sync.Pool{}, Subprotocols: []string{wire.Subprotocol}, TLSClientConfig: anyCertificate,
+	}
+	plain := &net.Dialer{}
+	if inRounds {
+		// Without TLS alone: gorilla would put TLS on top of it.
+		d.NetDialTLSContext = (&tls.Dialer{NetDialer: plain, Config: anyCertificate}).DialContext
+		d.NetDialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := plain.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &roundConn{Conn: conn}, nil
+		}
+	}
+	return d
+}
+
+// roundConn is a connection that is read once in a round. Read and begin belong
+// to the reading goroutine.
+type roundConn struct {
+	net.Conn
+	// next is when it may be read again; zero before begin.
+	next time.Time
+}
+
+// begin: the welcome is here, from now on read in rounds.
+func (c *roundConn) begin() { c.next = time.Now() }
+
+func (c *roundConn) Read(p []byte) (int, error) {
+	if c.next.IsZero() {
+		return c.Conn.Read(p)
+	}
+	// A socket that was quiet for longer than a round is read at once.
+	time.Sleep(time.Until(c.next))
+	n, err := c.Conn.Read(p)
+	if n < len(p) { // else there is more already: it must not pile up
+		c.next = time.Now().Add(round).Truncate(beat)
+	}
+	return n, err
+}

@@ -237,9 +237,10 @@ class Local:
         locust = [sys.executable, "-m", "locust", "-f", "locustfile.py"]
         names = [f"locust-worker-{number}" for number in range(scenario.workers)]
         names += [f"locust-probe-{number}" for number in range(scenario.probe_workers)]
-        for name in names:
+        for number, name in enumerate(names):
             command = [*locust, "--worker"]
-            if scenario.generator == "go":
+            both = scenario.generator == "both" and (number % 2 == 1 or "probe" in name)
+            if scenario.generator == "go" or both:
                 command = [str(self._build(GENERATOR / "generator", "."))]
             command += ["--master-host", "127.0.0.1", "--master-port", str(rpc)]
             mine = {**env, probe.VARIABLE: "1"} if "probe" in name else env

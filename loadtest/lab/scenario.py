@@ -17,8 +17,9 @@ from chatload.schedule import parse_stages
 FOLDER = Path(__file__).resolve().parent.parent / "scenarios"
 #: What can be done on purpose to a pod or to Redis (see :mod:`lab.faults`).
 FAULTS = ("kill", "kill_all", "freeze", "terminate", "kill_redis", "cut_power")
-#: What the workers are: Locust's own, or those in Go (``images/locust/generator``).
-GENERATORS = ("python", "go")
+#: What the workers are: Locust's own, or those in Go (``images/locust/generator``), or by
+#: turns one and the other, to compare them under one load.
+GENERATORS = ("python", "go", "both")
 #: When Redis makes its log durable: before it answers, or within a second or two.
 FSYNC = ("always", "everysec")
 

@@ -107,9 +107,21 @@ def files(summary: Mapping[str, Any], series: Series) -> dict[str, str]:
         "gates.csv": gates_text(summary),
         "failures.csv": csv_text(["failure", "count"], summary["failures"].items()),
         "pods.csv": csv_text(["pod", "connections"], summary["pods"].items()),
-        "workers.csv": csv_text(["worker", "cpu_percent"], summary["worker_cpu_percent"].items()),
+        "workers.csv": workers_text(summary),
         "report.html": report(summary, table),
     }
+
+
+def workers_text(summary: Mapping[str, Any]) -> str:
+    """``workers.csv``: each worker's CPU in the last second, and what its deliveries have cost."""
+    header = ["worker", "cpu_percent", "generator", "probe", "cpu_seconds", "deliveries"]
+    header.append("us_per_delivery")
+    lines = []
+    for worker, percent in summary["worker_cpu_percent"].items():
+        cost = summary["worker_cost"][worker]
+        each = cost["cpu_seconds"] * 1e6 / cost["deliveries"] if cost["deliveries"] else 0.0
+        lines.append([worker, round(percent, 1), *cost.values(), round(each, 2)])
+    return csv_text(header, lines)
 
 
 def report(summary: Mapping[str, Any], table: list[dict[str, float]]) -> str:

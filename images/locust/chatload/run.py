@@ -350,6 +350,16 @@ class Run:
             "worker_cpu_percent": {
                 str(index): report["cpu"] for index, report in sorted(self.reports.items())
             },
+            # What each worker is, and what its deliveries have cost it.
+            "worker_cost": {
+                str(index): {
+                    "generator": report["evidence"]["generator"],
+                    "probe": report["evidence"]["probe"],
+                    "cpu_seconds": round(report["evidence"]["cpu_seconds"], 3),
+                    "deliveries": report["counts"]["delivered"],
+                }
+                for index, report in sorted(self.reports.items())
+            },
             "gates": [gate.packed() for gate in current],
             "invalid_because": gates.complaints(current),
             "notes": self.notes,

@@ -412,6 +412,7 @@ class Worker:
             **self.vitals.evidence(),
             **self.posting.evidence(),
             "probe": self.probing,
+            "generator": "python",
         }
 
     # -- the master's absence --------------------------------------------------------------------

@@ -121,6 +121,18 @@ func (c *client) stop() {
 	c.done.Wait()
 }
 
+// hurry says whether an answer is waited for: then the socket is read at once.
+func (c *client) hurry(on bool) {
+	c.w.mu.Lock()
+	conn := c.conn
+	c.w.mu.Unlock()
+	if conn != nil {
+		if slow, ok := conn.NetConn().(*roundConn); ok {
+			slow.hurry(on)
+		}
+	}
+}
+
 // goAway disconnects on purpose, half of the times without a word.
 func (c *client) goAway() {
 	c.w.mu.Lock()
@@ -194,6 +206,8 @@ func (c *client) askHistory(ctx context.Context, topic, before string, limit int
 		delete(c.histories, ref)
 		w.mu.Unlock()
 	}()
+	c.hurry(true)
+	defer c.hurry(false)
 	if c.write(wire.History(ref, topic, before, limit)) != nil {
 		return nil // the reader sees the same and counts it
 	}
@@ -269,7 +283,7 @@ func (c *client) connection(ctx context.Context) (string, error) {
 	resuming := c.cursor != ""
 	hello := wire.Hello(c.topics, c.cursor, w.options.HistoryLimit)
 	dialer := w.dialer
-	if w.probed && !w.probing && !c.poster { // who posts waits for answers
+	if w.probed && !w.probing {
 		dialer = w.slowDialer
 	}
 	w.mu.Unlock()

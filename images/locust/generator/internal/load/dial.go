@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -16,11 +17,11 @@ const (
 	// readBuffer is what is read of a socket at a time, bytes: ten frames of a
 	// message of the usual size.
 	readBuffer = 4096
-	// round is how long the socket of a crowd's reader that was just read is left
-	// alone: what comes in meanwhile is read in one go, and reading is most of
-	// what a delivery costs. Only where probes measure, for it delays what the
-	// crowd sees, by half of it on average.
-	round = 10 * time.Millisecond
+	// round is how long a crowd's socket that was just read is left alone: what
+	// comes in meanwhile is read in one go, and reading is most of what a
+	// delivery costs. Only where probes measure, for it delays what the crowd
+	// sees, by half of it on average; not while somebody waits for an answer.
+	round = 25 * time.Millisecond
 	// beat: the rounds of all sockets end on multiples of it, so that the process
 	// wakes once for many.
 	beat = time.Millisecond
@@ -52,22 +53,47 @@ func newDialer(inRounds bool) *websocket.Dialer {
 }
 
 // roundConn is a connection that is read once in a round. Read and begin belong
-// to the reading goroutine.
+// to the reading goroutine; hurry may be called from anywhere.
 type roundConn struct {
 	net.Conn
 	// next is when it may be read again; zero before begin.
-	next time.Time
+	next  time.Time
+	timer *time.Timer
+	// hurried: read at once, for an answer is waited for. woken ends a wait.
+	hurried atomic.Bool
+	woken   chan struct{}
 }
 
 // begin: the welcome is here, from now on read in rounds.
-func (c *roundConn) begin() { c.next = time.Now() }
+func (c *roundConn) begin() {
+	c.next = time.Now()
+	c.timer = time.NewTimer(0)
+	c.woken = make(chan struct{}, 1)
+}
+
+// hurry says whether an answer is waited for. After begin.
+func (c *roundConn) hurry(on bool) {
+	c.hurried.Store(on)
+	if on {
+		select {
+		case c.woken <- struct{}{}:
+		default:
+		}
+	}
+}
 
 func (c *roundConn) Read(p []byte) (int, error) {
 	if c.next.IsZero() {
 		return c.Conn.Read(p)
 	}
 	// A socket that was quiet for longer than a round is read at once.
-	time.Sleep(time.Until(c.next))
+	if wait := time.Until(c.next); wait > 0 && !c.hurried.Load() {
+		c.timer.Reset(wait)
+		select {
+		case <-c.timer.C:
+		case <-c.woken:
+		}
+	}
 	n, err := c.Conn.Read(p)
 	if n < len(p) { // else there is more already: it must not pile up
 		c.next = time.Now().Add(round).Truncate(beat)

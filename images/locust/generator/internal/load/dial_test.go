@@ -47,5 +47,9 @@ func TestRounds(t *testing.T) {
 		time.Sleep(5 * round)
 		write("late")
 		read(64, "late", 7*round)
+		write("answer")
+		go c.hurry(true)
+		read(64, "answer", 7*round)
+		c.hurry(false)
 	})
 }

@@ -229,6 +229,8 @@ func (o *outbox) try(ctx context.Context, key string, frame []byte) (answer *wir
 	}
 	o.key = key
 	w.mu.Unlock()
+	c.hurry(true)
+	defer c.hurry(false)
 	if err := c.write(frame); err != nil {
 		// The reader sees the same end and counts it; wait for it to notice.
 		return nil, sleep(ctx, 50*time.Millisecond)

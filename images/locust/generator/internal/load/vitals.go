@@ -85,6 +85,7 @@ func (w *Worker) evidence() map[string]any {
 		"unanswered":           unanswered,
 		"abandoned":            p.abandoned,
 		"probe":                w.probing,
+		"generator":            "go",
 	}
 }
 

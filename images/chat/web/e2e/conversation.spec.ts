@@ -119,3 +119,68 @@ test("a server that does not name conversation: nothing of it is there", async (
   await chat.page.getByRole("searchbox").fill("plain");
   await expect(chat.page.locator(".found")).toContainText("1 of 1 loaded message");
 });
+
+/** A new account, and the storage of a browser that is signed in to it. */
+async function account(url: string, email: string, name: string) {
+  const response = await fetch(`${url}/api/v1/accounts`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ email, name, password: "correct horse battery" }),
+  });
+  const made = (await response.json()) as { account: object; token: string };
+  const value = JSON.stringify({ token: made.token, ...made.account });
+  return { cookies: [], origins: [{ origin: url, localStorage: [{ name: "chat.session", value }] }] };
+}
+
+test("delete: own messages only, with undo for a few seconds, then gone for everybody; replies stay", async ({ cluster, visit }) => {
+  const { url } = cluster.pod(0);
+  const ada = await visit(url, { storageState: await account(url, "ada@example.org", "Ada") });
+  const grace = await visit(cluster.pod(1).url);
+  await post(cluster.pod(1), [{ content: "of somebody else" }]);
+  await ada.send("a secret slipped out");
+  await ada.settled();
+  await expect(grace.row("a secret")).toHaveCount(1);
+
+  await ada.row("of somebody else").hover();
+  await expect(ada.row("of somebody else").getByRole("button", { name: "Reply", exact: true })).toBeVisible();
+  await expect(ada.row("of somebody else").getByRole("button", { name: "Delete" })).toHaveCount(0);
+  await ada.row("a secret").focus();
+  await ada.page.keyboard.press("Delete");
+  await expect(ada.page.getByText("The message is deleted.")).toBeVisible();
+  expect(await violations(ada.page)).toEqual([]);
+  await ada.page.getByRole("button", { name: "Undo" }).click();
+  await expect(ada.page.getByText("The message is deleted.")).toHaveCount(0);
+  await expect(grace.row("a secret")).toHaveCount(1);
+
+  await ada.row("a secret").hover();
+  await ada.row("a secret").getByRole("button", { name: "Delete" }).click();
+  await expect(grace.row("This message was deleted.")).toHaveCount(1);
+  await expect(ada.row("This message was deleted.")).toHaveCount(1);
+  await expect(grace.page.getByText("a secret slipped out")).toHaveCount(0);
+  await ada.page.reload();
+  await ada.connected();
+  await expect(ada.row("This message was deleted.")).toHaveCount(1);
+
+  // The page goes away before the time is over: it was meant.
+  await ada.send("another one");
+  await ada.settled();
+  await ada.row("another one").focus();
+  await ada.page.keyboard.press("Delete");
+  await ada.page.goto("about:blank");
+  await expect(grace.row("This message was deleted.")).toHaveCount(2);
+});
+
+test("saved filters of an account are there in another browser", async ({ cluster, visit }) => {
+  const { url } = cluster.pod(0);
+  const storageState = await account(url, "ada@example.org", "Ada");
+  const one = await visit(url, { storageState });
+  await one.send("mine #tag");
+  await one.page.getByRole("searchbox").fill("is:mine");
+  await one.page.getByRole("button", { name: "Save as view" }).click();
+  await one.page.getByRole("textbox", { name: "View’s name" }).fill("Said by me");
+  await one.page.keyboard.press("Enter");
+  await expect(one.topics.getByRole("button", { name: "Said by me", exact: true })).toBeVisible();
+  const two = await visit(url, { storageState });
+  await two.topics.getByRole("button", { name: "Said by me", exact: true }).click();
+  await expect.poll(() => two.contents()).toEqual(["mine #tag"]);
+});

@@ -5,6 +5,7 @@ import type { Identity } from "../identity.ts";
 import { newKey, type Draft, type Message } from "../protocol/message.ts";
 import type { Reading } from "../reading.ts";
 import type { Saved } from "../saved.ts";
+import { rooms } from "../rooms.ts";
 import { signal } from "../signals.ts";
 import { account, api, reason } from "./caller.ts";
 import { Deletions } from "./deletions.ts";
@@ -112,7 +113,8 @@ export function begin(props: { chat: Chat; identity: Identity; reading: Reading;
     watcher: new Watcher(saved, (question) => questions.ask(question), () => identity.email.value),
     mayDelete: (message) => {
       const own = account();
-      return own !== undefined && !message.deleted && message.account === own;
+      if (own === undefined || message.deleted) return false;
+      return message.account === own || rooms.value?.get(message.topic)?.creator === own;
     },
     known: () => account() !== undefined || identity.email.value !== "",
     sendFleeting(draft) {

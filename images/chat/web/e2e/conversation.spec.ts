@@ -156,7 +156,7 @@ test("delete: own messages only, with undo for a few seconds, then gone for ever
   await ada.row("a secret").getByRole("button", { name: "Delete" }).click();
   await expect(grace.row("This message was deleted.")).toHaveCount(1);
   await expect(ada.row("This message was deleted.")).toHaveCount(1);
-  await expect(grace.page.getByText("a secret slipped out")).toHaveCount(0);
+  await expect(grace.log.getByText("a secret slipped out")).toHaveCount(0);
   await ada.page.reload();
   await ada.connected();
   await expect(ada.row("This message was deleted.")).toHaveCount(1);

@@ -39,7 +39,9 @@ async function open() {
 }
 
 async function send(page, name, email, content) {
-  await page.getByRole("textbox", { name: "Name" }).fill(name);
+  const field = page.getByRole("textbox", { name: "Name" });
+  if (!(await field.isVisible())) await page.getByRole("button", { name: /^Name and email/u }).click();
+  await field.fill(name);
   await page.getByRole("textbox", { name: "Email" }).fill(email);
   await page.getByRole("textbox", { name: "Message" }).fill(content);
   await page.getByRole("button", { name: "Send", exact: true }).click();
@@ -77,8 +79,13 @@ try {
   if (await again.isVisible()) await again.click();
   await users.fill(String(LOAD.users));
   await page.locator("input[name=spawnRate]").fill(String(LOAD.perSecond));
-  await page.getByRole("button", { name: "Advanced options" }).click();
-  await page.locator("input[name=runTime]").fill(`${LOAD.seconds}s`);
+  const runTime = page.locator("input[name=runTime]");
+  for (const fold of ["Advanced options", "More settings"]) {
+    const button = page.getByRole("button", { name: fold });
+    if (!(await runTime.isVisible()) && (await button.isVisible())) await button.click();
+    await page.waitForTimeout(500); // it unfolds
+  }
+  await runTime.fill(`${LOAD.seconds}s`);
   await shoot(page, "locust-form.png");
   await page.getByRole("button", { name: /^start/i }).click();
   const stats = async () => (await page.request.get(new URL("/stats/requests", locustUrl).href)).json();
@@ -86,7 +93,7 @@ try {
   await expect.poll(async () => (await stats()).state, { timeout: 120_000 }).toBe("stopped");
   const end = await stats();
   await shoot(page, "locust-end.png");
-  assert.equal(end.workers.length, 2, "workers");
+  assert.equal(end.workers.length, 3, "two workers and a probe");
   assert.deepEqual(end.errors, []);
   const count = Object.fromEntries(end.stats.map((s) => [s.name, s.num_requests]));
   assert.ok(count.ack > 0 && count.deliver > count.ack, JSON.stringify(count));

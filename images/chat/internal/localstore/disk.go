@@ -5,6 +5,7 @@ import (
 	"syscall"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"chatapp/chat/internal/trouble"
 )
@@ -32,7 +33,7 @@ func (s *Store) wrote(err error) error {
 	}
 	cause := trouble.Cause{Code: "IO", Reason: "cannot write to its disk"}
 	switch {
-	case errors.Is(err, bbolt.ErrDatabaseNotOpen):
+	case errors.Is(err, bolterrors.ErrDatabaseNotOpen):
 		return err // closed
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
 		cause = trouble.Cause{Code: "DISKFULL", Reason: "has no room left on its disk"}

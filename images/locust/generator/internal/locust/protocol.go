@@ -15,6 +15,7 @@ const Version = "2.47.0"
 
 // message is what travels, either way: an array of type, data and node.
 type message struct {
+	//lint:ignore U1000 msgpack reads the tag
 	_msgpack struct{} `msgpack:",as_array"` //nolint:unused // read by msgpack
 	Type     string
 	Data     msgpack.RawMessage

@@ -49,8 +49,8 @@ func NewCanon(entries []Entry, kept *ranges.Set, sizes map[string]int) *Canon {
 // packedCanon is the form that travels from the master. Posters are numbered in
 // the order in which the sizes list them.
 type packedCanon struct {
-	//lint:ignore U1000 msgpack reads the tag
-	_msgpack struct{}           `msgpack:",as_array"` //nolint:unused // read by msgpack
+	//lint:ignore U1000 msgpack reads it
+	_msgpack struct{}           `msgpack:",as_array"`
 	Sizes    msgpack.RawMessage // a map whose order matters
 	IDs      []string
 	Who      []int

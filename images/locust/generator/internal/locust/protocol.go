@@ -15,8 +15,8 @@ const Version = "2.47.0"
 
 // message is what travels, either way: an array of type, data and node.
 type message struct {
-	//lint:ignore U1000 msgpack reads the tag
-	_msgpack struct{} `msgpack:",as_array"` //nolint:unused // read by msgpack
+	//lint:ignore U1000 msgpack reads it
+	_msgpack struct{} `msgpack:",as_array"`
 	Type     string
 	Data     msgpack.RawMessage
 	Node     string

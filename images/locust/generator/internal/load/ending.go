@@ -18,6 +18,16 @@ const (
 	// quiet is the time without any delivery after which waiting on looks
 	// pointless.
 	quiet = 5 * time.Second
+	// nobody is the time without any open socket after which nobody waits for one
+	// any more: longer than a pod takes to come back and people take to notice.
+	nobody = 8 * time.Second
+	// stuck is the time without any answer, delivery or connection after which
+	// waiting on is pointless: a post is tried anew after ackTimeout, which must
+	// have its chance.
+	stuck = ackTimeout + 2*time.Second
+	// unreadable is the time in which no page of history came after which the
+	// remaining topics are not asked for.
+	unreadable = 12 * time.Second
 	// lookEvery is the time between two looks at who is still waiting.
 	lookEvery = 250 * time.Millisecond
 	// busyEvery is the time between two signs of life while a long step goes on.
@@ -28,6 +38,39 @@ const (
 	lossesShown = 1_000
 )
 
+// hope says whether waiting on may change anything: a chat that is gone must not
+// hold up the end.
+type hope struct {
+	w *Worker
+	// changed is when the state, by left's argument and the sockets, last did.
+	changed           time.Time
+	progress, sockets int
+}
+
+// hopeful begins a step. With the lock.
+func (w *Worker) hopeful() *hope {
+	return &hope{w: w, changed: time.Now(), progress: -1}
+}
+
+// left says whether there is hope; progress is a number that changes when
+// something happens. With the lock.
+func (h *hope) left(progress int) bool {
+	sockets := 0
+	for _, c := range h.w.clients {
+		if c.connected.isSet() {
+			sockets++
+		}
+	}
+	now := time.Now()
+	if progress != h.progress || sockets != h.sockets {
+		h.changed, h.progress, h.sockets = now, progress, sockets
+	}
+	if sockets > 0 || len(h.w.clients) == 0 {
+		h.w.connectedAt = now
+	}
+	return now.Sub(h.w.connectedAt) < nobody && now.Sub(h.changed) < stuck
+}
+
 // handIn waits until every post is answered or time is up; then it closes the
 // books. After that nothing is sent any more: what is due stays due, and is
 // counted.
@@ -35,17 +78,24 @@ func (w *Worker) handIn(ctx context.Context) {
 	w.mu.Lock()
 	w.posting.arrivals.setRate(0, time.Now())
 	clients, patience := slices.Clone(w.clients), w.options.drain()
+	w.connectedAt = time.Now()
+	hope := w.hopeful()
 	w.mu.Unlock()
 	for _, c := range clients {
 		c.comeBack()
 	}
 	deadline := time.Now().Add(patience)
-	for idle := false; !idle && time.Now().Before(deadline); {
+	for over := false; !over && time.Now().Before(deadline); {
 		if !sleep(ctx, 50*time.Millisecond) {
 			return
 		}
 		w.mu.Lock()
-		idle = w.posting.idle()
+		// Every answer lowers the number of posts that wait.
+		pending := 0
+		for _, c := range w.clients {
+			pending += c.outbox.pending
+		}
+		over = w.posting.idle() || !hope.left(pending)
 		w.mu.Unlock()
 	}
 	w.mu.Lock()
@@ -63,9 +113,16 @@ func (w *Worker) lookUp(ctx context.Context, topics []string) {
 	w.mu.Lock()
 	book := w.ledger
 	w.mu.Unlock()
-	progress := w.signOfLife(book.Run)
+	alive, came := w.signOfLife(book.Run), time.Now()
+	progress := func() {
+		came = time.Now()
+		alive()
+	}
 	for _, topic := range topics {
 		histories[topic] = nil
+		if time.Since(came) > unreadable {
+			continue
+		}
 		messages, err := w.readBack(ctx, topic, progress)
 		w.mu.Lock()
 		if err != nil {
@@ -147,7 +204,7 @@ func (w *Worker) settle(ctx context.Context, raw map[string]msgpack.RawMessage) 
 func (w *Worker) hearOut(ctx context.Context, canons map[string]*ledger.Canon) int {
 	w.mu.Lock()
 	waiting, deadline := slices.Clone(w.clients), time.Now().Add(w.options.drain())
-	alive := w.signOfLife(w.ledger.Run)
+	alive, hope := w.signOfLife(w.ledger.Run), w.hopeful()
 	w.mu.Unlock()
 	quietSince, delivered := time.Now(), -1
 	for time.Now().Before(deadline) {
@@ -169,10 +226,11 @@ func (w *Worker) hearOut(ctx context.Context, canons map[string]*ledger.Canon) i
 		if w.ledger.Counts.Delivered != delivered {
 			delivered, quietSince = w.ledger.Counts.Delivered, time.Now()
 		}
+		inVain := !hope.left(delivered)
 		w.mu.Unlock()
 		// Quiet, and everybody connected: what is missing will not come. It is
 		// lost.
-		if len(waiting) == 0 || connected && time.Since(quietSince) > quiet {
+		if len(waiting) == 0 || inVain || connected && time.Since(quietSince) > quiet {
 			break
 		}
 		alive()

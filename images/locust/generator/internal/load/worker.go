@@ -55,10 +55,16 @@ const (
 // the crowd where probes measure (…_crowd).
 var measured = []string{"ack", "deliver", "echo", "loop_lag", "schedule_lag"}
 
-// shownInLocust are the rows that are shown in Locust's own tables.
-var shownInLocust = []string{
-	"page", "connect", "history", "ack", "deliver", "echo", "catch_up", "deliver_slow", "resume",
+// shownInLocust are the rows that are shown in Locust's own tables, and their
+// type there: what was asked for and answered, or what came by itself.
+var shownInLocust = map[string]string{
+	"page": "CHAT", "connect": "CHAT", "resume": "CHAT", "history": "CHAT", "ack": "CHAT",
+	"deliver": "PUSH", "echo": "PUSH", "catch_up": "PUSH", "deliver_slow": "PUSH",
 }
+
+// requests are the rows that count as requests in Locust's total. A delivery is
+// none; of page and history the HTTP requests are counted.
+var requests = []string{"connect", "resume", "ack"}
 
 // Worker is the load process. Make one with New.
 type Worker struct {
@@ -107,6 +113,8 @@ type Worker struct {
 	// heard is when the master last answered; requested when this worker last
 	// asked to be taken in.
 	heard, requested time.Time
+	// connectedAt is when somebody was last connected, at the end of a run.
+	connectedAt time.Time
 	// runCtx ends with the run.
 	runCtx context.Context
 	endRun context.CancelFunc
@@ -182,7 +190,11 @@ func (w *Worker) count(name string) {
 // the lock.
 func (w *Worker) failure(row, text string) {
 	w.slot.Counters["fail "+row+": "+text]++
-	w.stats.Failure("CHAT", row, text)
+	kind := shownInLocust[row]
+	if kind == "" {
+		kind = "CHAT"
+	}
+	w.stats.Failure(kind, row, text)
 }
 
 // inFlight: so many more posts (or fewer) are due and not answered. With the
@@ -498,10 +510,20 @@ func (w *Worker) report(whole bool) {
 		}
 		return row
 	}
-	for _, row := range shownInLocust {
-		if h := slot.Rows[row]; h != nil && rename(row) == row {
-			w.stats.Rows("CHAT", row, h)
+	crowds := ""
+	if w.probed && !w.probing {
+		crowds = " (crowd)"
+	}
+	for row, h := range slot.Rows {
+		kind, shown := shownInLocust[row]
+		if !shown {
+			continue
 		}
+		name := row
+		if slices.Contains(measured, row) {
+			name += crowds
+		}
+		w.stats.Rows(kind, name, h, slices.Contains(requests, row))
 	}
 	cpu := 0.0
 	if n := len(w.vitals.cpu); n > 0 {

@@ -76,13 +76,18 @@ func (s *Stats) entry(method, name string) *entry {
 
 func seconds(t time.Time) float64 { return float64(t.UnixMicro()) / 1e6 }
 
-// Rows adds a histogram to a row, bucket by bucket.
-func (s *Stats) Rows(method, name string, h *timing.Histogram) {
+// Rows adds a histogram to a row, bucket by bucket; requests says whether it
+// counts in Locust's total, and so in its charts.
+func (s *Stats) Rows(method, name string, h *timing.Histogram, requests bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
 	at := seconds(now)
-	for _, e := range []*entry{s.entry(method, name), s.total} {
+	entries := []*entry{s.entry(method, name)}
+	if requests {
+		entries = append(entries, s.total)
+	}
+	for _, e := range entries {
 		e.Requests += h.Count
 		e.PerSecond[now.Unix()] += h.Count
 		e.Last = &at
@@ -110,7 +115,7 @@ func fine(ms float64) float64 {
 func (s *Stats) Request(method, name string, took time.Duration, length int) {
 	var h timing.Histogram
 	h.Record(took.Microseconds())
-	s.Rows(method, name, &h)
+	s.Rows(method, name, &h, true)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.entry(method, name).Length += length

@@ -164,6 +164,9 @@ test("delete: own messages only, with undo for a few seconds, then gone for ever
   // The page goes away before the time is over: it was meant.
   await ada.send("another one");
   await ada.settled();
+  // What deletes comes after the first messages.
+  await ada.row("another one").hover();
+  await expect(ada.row("another one").getByRole("button", { name: "Delete" })).toBeVisible();
   await ada.row("another one").focus();
   await ada.page.keyboard.press("Delete");
   await ada.page.goto("about:blank");

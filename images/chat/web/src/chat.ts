@@ -15,7 +15,7 @@ import type { ClientFrame, Room, ServerFrame } from "./protocol/frames.ts";
 import { newKey, type Draft } from "./protocol/message.ts";
 import type { ReadOnly } from "./readonly.ts";
 import { rooms } from "./rooms.ts";
-import { api, renamed, scopeOf, session } from "./session.ts";
+import { renamed, scopeOf, session } from "./session.ts";
 import { Connection, type ConnectionState, type SocketLike, type World } from "./socket/connection.ts";
 import { viewList } from "./store/select.ts";
 import { ALL, type State } from "./store/state.ts";
@@ -31,8 +31,6 @@ export interface Chat {
   readonly listed: ReadonlySignal<boolean>;
   /** What the server that is connected can beyond the chat itself. */
   readonly features: ReadonlySignal<ReadonlySet<string>>;
-  /** May who is here post? Guests may not everywhere. */
-  readonly mayPost: ReadonlySignal<boolean>;
   send(draft: Omit<Draft, "key">): void;
   /** Tries an entry that failed or waits again, now, with its key. */
   retry(key: string): void;
@@ -77,24 +75,14 @@ export function openChat(storage: Storage | undefined): Chat {
   const blocked = signal<string | undefined>(undefined);
   const features = signal<ReadonlySet<string>>(new Set());
   const listed = signal(false);
-  const mayPost = signal(true);
   const who = session.value;
   const askTopics = topicList(
     (topics) => {
       store.enqueue({ type: "topics", topics });
       store.flush();
     },
-    () => {
-      listed.value = true;
-      if (!who && features.value.has("people")) void askGuests();
-    },
+    () => void (listed.value = true),
   );
-
-  async function askGuests(): Promise<void> {
-    const response = await api("session").catch(() => undefined);
-    if (!response?.ok) return;
-    mayPost.value = ((await response.json()) as { guests?: unknown }).guests !== "read";
-  }
 
   /** Rooms that are gone take what was said in them along; new ones have a past to be asked for. */
   function setRooms(list: readonly Room[]): void {
@@ -205,7 +193,6 @@ export function openChat(storage: Storage | undefined): Chat {
     blocked,
     listed,
     features,
-    mayPost,
     send: (draft) => void outbox.add({ ...draft, ...(who && { account: who.account }) }),
     retry(key) {
       if (connectionState.value.phase !== "open") connection.reconnectNow();

@@ -35,17 +35,18 @@ export interface AppProps {
 
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
-/** Everything that a server with the feature "conversation" adds. */
-function useConversation(props: AppProps): void {
+/** Everything that a server with the feature "conversation" adds, after the first messages. */
+function useConversation(props: AppProps, settled: boolean): void {
   const { chat } = props;
-  const able = chat.listed.value && chat.features.value.has("conversation");
+  const able = settled && chat.listed.value && chat.features.value.has("conversation");
   const part = usePart(able, () => import("../conversation/conversation.ts").then(({ openConversation }) => openConversation({ ...props, saved: props.own })));
   useEffect(() => void (conversation.value = able ? part : undefined), [able, part]);
 }
 
 export function App(props: AppProps): JSX.Element {
   const { chat, saved, drafts, identity, reading, route } = props;
-  useConversation(props);
+  const settled = useSettled(chat);
+  useConversation(props, settled);
   const topicTimes = useMemo(() => computed(() => chat.state.value.topics), [chat]);
   // To a guest no room is there.
   const view = isRoom(route.value) && !session.value ? NOWHERE : route.value;
@@ -54,7 +55,7 @@ export function App(props: AppProps): JSX.Element {
   const unread = reading.unread.value;
   const topics = useMemo(() => topicsShown(topicTimes.value, rooms.value, view), [topicTimes.value, rooms.value, view]);
 
-  const settled = useSettled(chat);
+  const mayOnlyRead = usePart(settled && !session.value && chat.features.value.has("people"), () => import("../guests.ts").then((part) => part.guestsOnlyRead()));
   const Announcer = usePart(settled, () => import("./Announcer.tsx").then((part) => part.Announcer));
   const Help = usePart(helpOpen.value, () => import("./Help.tsx").then((part) => part.Help));
 
@@ -117,12 +118,12 @@ export function App(props: AppProps): JSX.Element {
         <ConnectionStrip chat={chat} />
         {people && <people.RoomKeeper view={view} />}
         {view === NOWHERE ? <NoSuchTopic /> : <Messages chat={chat} reading={reading} view={view} />}
-        {chat.mayPost.value ? (
-          <Composer chat={chat} drafts={drafts} identity={identity} view={view} />
-        ) : (
+        {mayOnlyRead ? (
           <p class="to-write">
             Guests may read here. To write, <button type="button" onClick={() => (accountOpen.value = true)}>sign in</button>
           </p>
+        ) : (
+          <Composer chat={chat} drafts={drafts} identity={identity} view={view} />
         )}
       </main>
       {Announcer && <Announcer chat={chat} reading={reading} view={view} />}
@@ -135,7 +136,7 @@ export function App(props: AppProps): JSX.Element {
   );
 }
 
-/** The first messages are history: what announces new ones comes after them. Ms. */
+/** The first messages come first; what announces new ones, and all that is added to them, comes after. Ms. */
 const SETTLE_MS = 1_000;
 
 function useSettled(chat: Chat): boolean {

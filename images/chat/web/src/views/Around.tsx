@@ -69,6 +69,9 @@ export function listen(): void {
     if (before !== undefined) standing.get(before)?.setState({});
     if (id !== undefined) standing.get(id)?.setState({});
   };
+  // This part comes after the rows: the pointer or the keyboard may be on one already.
+  const at = document.querySelector<HTMLElement>(".row[data-id]:focus-within") ?? document.querySelector<HTMLElement>(".row[data-id]:hover");
+  chosen = at?.dataset["id"];
   document.addEventListener("pointerover", choose);
   document.addEventListener("focusin", choose);
   document.addEventListener("keydown", onKeyDown);

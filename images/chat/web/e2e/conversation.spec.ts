@@ -21,6 +21,8 @@ test("a reply: button and key, the quoted parent and the way to it, one message 
   await grace.introduce("Grace", "g@example.org");
   await grace.page.getByRole("button", { name: "Done" }).click();
   await grace.row("the last one").focus();
+  // The conversation's part comes a second after the page has connected.
+  await expect(grace.row("the last one").getByRole("button", { name: "Reply", exact: true })).toBeVisible();
   await grace.page.keyboard.press("r");
   await grace.message.fill("second to the last");
   await grace.page.keyboard.press("Enter");

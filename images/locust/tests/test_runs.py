@@ -140,7 +140,7 @@ def test_artefacts_survive_every_end(done: dict[str, Done], name: str) -> None:
     assert {path.name for path in run.run.folder.iterdir()} >= ARTEFACTS
     assert run.summary["state"] == "finished"
     report = (run.run.folder / "report.html").read_text()
-    assert run.summary["run"] in report and "chatLab.render" in report
+    assert run.summary["run"] in report and "chatLab.report" in report
     header, *rows = (run.run.folder / "series.csv").read_text().splitlines()
     assert header.startswith("second,") and rows
     if name in ("term", "int"):

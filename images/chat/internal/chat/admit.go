@@ -3,7 +3,6 @@ package chat
 import (
 	"context"
 	"crypto/rand"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -29,20 +28,6 @@ func (s *Service) admitGuest(address string) error {
 		return &Error{Code: CodeUnauthorised, Message: "this address has an account: sign in to use it"}
 	}
 	return nil
-}
-
-// recheck leaves out, in place, what is of rooms that who has left. The log may
-// be read ahead of what this process has heard of memberships, so whoever has
-// read something of a room asks again, and only now.
-func recheck(ctx context.Context, who Principal, messages []Message) ([]Message, error) {
-	if !slices.ContainsFunc(messages, func(m Message) bool { return IsRoom(m.Topic) }) {
-		return messages, nil
-	}
-	if err := who.Rooms.Check(ctx); err != nil {
-		return nil, AsError(err)
-	}
-	sight := Sight{who.Rooms}
-	return slices.DeleteFunc(messages, func(m Message) bool { return !sight.Sees(m.Topic) }), nil
 }
 
 // Left puts into the log, durably, that an account is no member of a room any

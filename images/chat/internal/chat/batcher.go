@@ -132,3 +132,13 @@ func (b *batcher[T]) take() (batch []waiting[T], closed bool) {
 	}
 	return batch, b.closed
 }
+
+type vote struct {
+	ballot Ballot
+	done   func(Counted, error)
+}
+
+type whisper struct {
+	draft Draft
+	done  func(time.Time, error)
+}

@@ -3,7 +3,6 @@ package chat
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 )
 
@@ -12,17 +11,6 @@ type VoteDraft struct {
 	Message     ID
 	Vote        int    // +1, -1, or 0 to take a vote back
 	Name, Email string // of a guest; those signed in may leave them out
-}
-
-// errGone is the answer about a message that the caller does not see: in the
-// same words whether or not it exists.
-func errGone() *Error {
-	return &Error{Code: CodeNotFound, Message: "id: there is no such message here (any more)"}
-}
-
-type vote struct {
-	ballot Ballot
-	done   func(Counted, error)
 }
 
 // VoteFunc counts a vote. done is called exactly once, as that of PostFunc,
@@ -145,44 +133,6 @@ func (s *Service) Delete(ctx context.Context, who Principal, id ID) error {
 	return nil
 }
 
-// fact is what votes, replies and deletions need to know of a message. It
-// never changes, so it is remembered for a while.
-type fact struct {
-	topic, account string
-	until          time.Time
-}
-
-// facts remembers. It is safe for use by many goroutines.
-type facts struct {
-	mu sync.Mutex
-	by map[ID]fact
-}
-
-const (
-	// factMemory bounds how long a message that retention has removed, or that
-	// a log has lost, is still taken for one that is there. The store knows
-	// better, and refuses.
-	factMemory = 5 * time.Second
-	maxFacts   = 4096
-)
-
-func (f *facts) get(id ID) (fact, bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	found, ok := f.by[id]
-	return found, ok && time.Now().Before(found.until)
-}
-
-func (f *facts) put(id ID, found fact) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.by == nil || len(f.by) >= maxFacts {
-		f.by = map[ID]fact{}
-	}
-	found.until = time.Now().Add(factMemory)
-	f.by[id] = found
-}
-
 // fact finds a message that who sees, or gives errGone.
 func (s *Service) fact(who Principal, id ID) (fact, error) {
 	if s.options.Numbers == nil || int(id.Part) >= s.Partitions() {
@@ -202,7 +152,7 @@ func (s *Service) fact(who Principal, id ID) (fact, error) {
 		f = fact{topic: events[0].Draft.Topic, account: events[0].Draft.Account}
 		s.facts.put(id, f)
 	}
-	if !s.Sight(who).Sees(f.topic) {
+	if !SightOf(who).Sees(f.topic) {
 		return fact{}, errGone()
 	}
 	return f, nil
@@ -228,10 +178,6 @@ func (s *Service) checkReply(who Principal, d Draft) (id ID, repeated bool, err 
 		return id, true, nil
 	}
 	return ID{}, false, noParent()
-}
-
-func noParent() *Error {
-	return &Error{Code: CodeNotFound, Message: "reply_to: there is no such message in this topic (any more)"}
 }
 
 // dress gives messages, read from the log, the numbers that they have now, and

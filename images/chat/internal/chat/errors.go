@@ -86,8 +86,11 @@ func Unavailable(cause error) *Error {
 	}
 }
 
-// errQueueFull is why something was not even tried.
-var errQueueFull = errors.New("the queue of the log is full")
+// Why something was not even tried.
+var (
+	errClosed    = errors.New("the server is closing")
+	errQueueFull = errors.New("the queue of the log is full")
+)
 
 func badMessage(text string) *Error { return &Error{Code: CodeBadMessage, Message: text} }
 
@@ -100,4 +103,14 @@ func NoTopics(names []string) *Error {
 // same words whether or not it exists.
 func noTopic() *Error {
 	return &Error{Code: CodeNotFound, Message: "topic: there is none of this name"}
+}
+
+// errGone is the answer about a message that the caller does not see: in the
+// same words whether or not it exists.
+func errGone() *Error {
+	return &Error{Code: CodeNotFound, Message: "id: there is no such message here (any more)"}
+}
+
+func noParent() *Error {
+	return &Error{Code: CodeNotFound, Message: "reply_to: there is no such message in this topic (any more)"}
 }

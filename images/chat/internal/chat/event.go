@@ -42,13 +42,23 @@ func (k Kind) String() string {
 type Event struct {
 	ID   ID
 	Kind Kind
-	// Draft is what a message consists of; KindLeft says what it is there. Events of a kind that is not Known
-	// have its Topic alone, and not even that where it cannot be read.
+	// Draft is what a message consists of; KindLeft says what it is there.
+	// Events of a kind that is not Known have its Topic alone, and not even
+	// that where it cannot be read.
 	Draft Draft
 }
 
 // NewEvent is what a draft becomes in the log.
-func NewEvent(d Draft) Event { return Event{Kind: kindOf(d), Draft: d} }
+func NewEvent(d Draft) Event {
+	kind := KindMessage
+	switch {
+	case isFuture(d.Content):
+		kind = kindFuture
+	case IsRoom(d.Topic):
+		kind = KindRoom
+	}
+	return Event{Kind: kind, Draft: d}
+}
 
 // Message gives the message that an event is, of a kind that IsMessage.
 func (e Event) Message() Message { return Message{ID: e.ID, Draft: e.Draft} }

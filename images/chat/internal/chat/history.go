@@ -35,7 +35,7 @@ const (
 // then id. CodeNotFound: a topic is not there for who. A message to which replies are asked for, and that who does not
 // see, is CodeNotFound.
 func (s *Service) Find(ctx context.Context, who Principal, q Query) (Page, error) {
-	if len(s.Sight(who).Unseen(q.Topics)) > 0 {
+	if len(SightOf(who).Unseen(q.Topics)) > 0 {
 		return Page{}, noTopic()
 	}
 	q.Limit = max(1, min(q.Limit, MaxHistory))
@@ -59,12 +59,6 @@ func (s *Service) Find(ctx context.Context, who Principal, q Query) (Page, error
 		return read(q.Before, q.Limit)
 	}
 	return filtered(q, read)
-}
-
-func (f *facts) forget(id ID) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.by, id)
 }
 
 // filtered reads back, in bounded steps, until there are more matches than
@@ -155,7 +149,7 @@ func (s *Service) History(ctx context.Context, who Principal, topics TopicSet, b
 // partition's bound, ordered by time, then id; fewer where they would take
 // more than a page's bytes, but one at the least.
 func (s *Service) HistoryBefore(ctx context.Context, who Principal, topics TopicSet, bounds []Pos, limit int) (Page, error) {
-	sight := s.Sight(who)
+	sight := SightOf(who)
 	var all []Message // the newest of what was read so far: a page, and one more
 	full := false
 	for part, bound := range bounds {
@@ -258,3 +252,6 @@ func (s *Service) before(ctx context.Context, sight Sight, part int, topic strin
 		}
 	}
 }
+
+// MaxHistory is the most messages that one call of History gives.
+const MaxHistory = 200

@@ -7,14 +7,6 @@ import "strings"
 // With the build tag futurekind this is a later version, which has one more
 // kind of event: a message whose content begins with "future ". The tests of
 // cmd/chat run it beside the present version, on one log.
-const kindFuture Kind = 'f'
+const kindFuture = 'f'
 
-func kindOf(d Draft) Kind {
-	if strings.HasPrefix(d.Content, "future ") {
-		return kindFuture
-	}
-	if IsRoom(d.Topic) {
-		return KindRoom
-	}
-	return KindMessage
-}
+func isFuture(content string) bool { return strings.HasPrefix(content, "future ") }

@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"hash/fnv"
 	"time"
 )
 
@@ -154,14 +153,6 @@ func (r Retention) Step(partitions int) int64 {
 		return min(RetentionStep, max(1, r.Messages/int64(16*partitions)))
 	}
 	return RetentionStep
-}
-
-// PartitionOf is where a topic lives among n partitions: FNV-1a, so that
-// every process, in whatever language, finds the same.
-func PartitionOf(topic string, n int) int {
-	h := fnv.New32a()
-	h.Write([]byte(topic))
-	return int(h.Sum32() % uint32(n))
 }
 
 // Size is how many bytes of Retention.Bytes a draft takes.

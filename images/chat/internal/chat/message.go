@@ -10,16 +10,12 @@ import (
 	"time"
 )
 
-// Limits of a message's fields; lengths are in Unicode code points.
+// Limits of a message's fields; lengths are in Unicode code points. Those of
+// a topic and of an address are MaxTopic and MaxEmail.
 const (
 	MaxKey     = 64
-	MaxTopic   = 64
 	MaxName    = 64
-	MaxEmail   = 254 // RFC 5321, 4.5.3.1.3, less the angle brackets
 	MaxContent = 4000
-
-	// DefaultTopic takes a message whose topic is absent on the wire.
-	DefaultTopic = "general"
 )
 
 // Draft is what a person hands in: a message before the log has taken it.
@@ -82,16 +78,6 @@ func (d Draft) Clean() (Draft, error) {
 	}
 	d.Topic, d.Name = topic, name
 	return d, nil
-}
-
-// CleanTopic gives a topic's name as Line makes it. "*" is no name: it stands
-// for every public topic.
-func CleanTopic(topic string) (string, error) {
-	topic, ok := Line(topic, MaxTopic)
-	if !ok || topic == "*" {
-		return "", badMessage(fmt.Sprintf(`topic: send 1 to %d visible characters on one line, and not "*"`, MaxTopic))
-	}
-	return topic, nil
 }
 
 // ValidKey reports whether key is 1 to MaxKey characters of A-Za-z0-9._:-.

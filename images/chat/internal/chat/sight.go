@@ -1,6 +1,9 @@
 package chat
 
-import "strings"
+import (
+	"context"
+	"slices"
+)
 
 // Sight is what one principal may see. It is asked before anything is shown:
 // by live delivery, by a session that catches up, by history, by the list of
@@ -8,8 +11,8 @@ import "strings"
 // rooms: what it says holds for now. The zero Sight sees what is public.
 type Sight struct{ rooms Rooms }
 
-// Sight is the one place that decides what a principal may see.
-func (s *Service) Sight(who Principal) Sight { return Sight{who.Rooms} }
+// SightOf is the one place that decides what a principal may see.
+func SightOf(who Principal) Sight { return Sight{who.Rooms} }
 
 // Sees reports whether what is posted to a topic may be shown.
 func (s Sight) Sees(topic string) bool {
@@ -24,10 +27,6 @@ func (s Sight) Rooms() []string {
 	return s.rooms.List()
 }
 
-// IsRoom reports whether a topic is that of a private room, or of none: no
-// public topic begins with ~.
-func IsRoom(topic string) bool { return strings.HasPrefix(topic, "~") }
-
 // Unseen gives the names of a set that are not there for this principal.
 func (s Sight) Unseen(topics TopicSet) []string {
 	var list []string
@@ -37,4 +36,18 @@ func (s Sight) Unseen(topics TopicSet) []string {
 		}
 	}
 	return list
+}
+
+// recheck leaves out, in place, what is of rooms that who has left. The log may
+// be read ahead of what this process has heard of memberships, so whoever has
+// read something of a room asks again, and only now.
+func recheck(ctx context.Context, who Principal, messages []Message) ([]Message, error) {
+	if !slices.ContainsFunc(messages, func(m Message) bool { return IsRoom(m.Topic) }) {
+		return messages, nil
+	}
+	if err := who.Rooms.Check(ctx); err != nil {
+		return nil, AsError(err)
+	}
+	sight := SightOf(who)
+	return slices.DeleteFunc(messages, func(m Message) bool { return !sight.Sees(m.Topic) }), nil
 }

@@ -85,6 +85,10 @@ func ValidText(s string, limit int) bool {
 	return utf8.RuneCountInString(s) <= limit && utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 && !Blank(s)
 }
 
+// MaxEmail is the most code points in an address: RFC 5321, 4.5.3.1.3, less the
+// angle brackets.
+const MaxEmail = 254
+
 // ValidAddress reports whether s is an address, local@domain, of at most
 // MaxEmail code points: RFC 5322's addr-spec without comments and folding,
 // with the characters that RFC 6531 adds, save invisible ones.

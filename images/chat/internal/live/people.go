@@ -77,7 +77,7 @@ func (s *session) signOff() {
 
 // unseen is the error about topics that are not there for this client.
 func (s *session) unseen(topics chat.TopicSet) *chat.Error {
-	unseen := s.service.Sight(s.who()).Unseen(topics)
+	unseen := chat.SightOf(s.who()).Unseen(topics)
 	switch {
 	case len(unseen) == 0:
 		return nil

@@ -25,7 +25,7 @@ const (
 // and attaches the session to the hub.
 func (s *session) subscribe(ctx context.Context, topics chat.TopicSet, filter *filter.Matcher, cursor string, most int) error {
 	s.feed.Hub().Detach(s.subscription.Swap(nil))
-	s.interest = feed.Interest{Topics: topics, Sight: s.service.Sight(s.who()), Filter: filter}
+	s.interest = feed.Interest{Topics: topics, Sight: chat.SightOf(s.who()), Filter: filter}
 	c, err := s.begin(ctx, cursor, most)
 	if err == nil {
 		err = c.run(ctx)

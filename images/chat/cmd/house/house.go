@@ -23,11 +23,12 @@ const large = 1000
 // straight are the packages in which no files may use each other in a circle.
 // In others, such files are drawn in one box.
 var straight = map[string]bool{
-	"internal/chat":  true,
-	"internal/crowd": true,
-	"internal/feed":  true,
-	"internal/limit": true,
-	"internal/live":  true,
+	"internal/chat":   true,
+	"internal/crowd":  true,
+	"internal/feed":   true,
+	"internal/limit":  true,
+	"internal/live":   true,
+	"internal/people": true,
 }
 
 // pkg is what go list says of a package.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"chatapp/chat/internal/chat"
@@ -15,9 +14,6 @@ const (
 	MinPassword = 10
 	MaxPassword = 256
 )
-
-// retryAfter is when to try again while the directory can't be reached.
-const retryAfter = time.Second
 
 // Register makes an account and signs it in with a new token. CodeConflict:
 // the address has one.
@@ -67,10 +63,6 @@ func (s *Service) register(ctx context.Context, email, name, password, token str
 	}
 	s.view.Heard(Change{Kind: Registered, Account: a.ID, Address: a.Folded})
 	return a, token, nil
-}
-
-func badName(field string, limit int) error {
-	return refusal(chat.CodeBadMessage, "%s: send 1 to %d visible characters on one line", field, limit)
 }
 
 func checkPassword(field, password string) error {
@@ -163,10 +155,6 @@ func (s *Service) Session(ctx context.Context, token string) (Account, error) {
 	return a, failed(err)
 }
 
-func errToken() error {
-	return refusal(chat.CodeUnauthorised, "you are not signed in (any more): sign in")
-}
-
 // ChangeAccount changes name and password (nil: not), for whoever knows the
 // current password. A new password ends every token but the one that is kept.
 func (s *Service) ChangeAccount(ctx context.Context, who Account, keep string, name, password *string, current string) (Account, error) {
@@ -253,20 +241,6 @@ func (s *Service) confirm(ctx context.Context, who Account, current string) (Acc
 		return who, errCurrent()
 	}
 	return a, nil
-}
-
-func errCurrent() error { return forbidden("current_password: it is wrong") }
-
-// confirmed is failed for what was confirmed by a password: that may have been
-// changed since, or the account is gone.
-func confirmed(err error) error {
-	switch {
-	case errors.Is(err, ErrStale):
-		return errCurrent()
-	case errors.Is(err, ErrNone):
-		return errToken()
-	}
-	return failed(err)
 }
 
 // What follows is for the operator, who needs no password.

@@ -1,8 +1,10 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 )
@@ -251,4 +253,10 @@ type Change struct {
 	Room    string
 	Token   Digest
 	Version uint64
+}
+
+func sortRooms(rooms []Room) {
+	slices.SortFunc(rooms, func(a, b Room) int {
+		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+	})
 }

@@ -1,28 +1,11 @@
 package people
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"slices"
 
 	"chatapp/chat/internal/chat"
 )
-
-// unknown names the addresses of an *UnknownAddresses as they were sent.
-func unknown(err error, sent []string) error {
-	u, ok := errors.AsType[*UnknownAddresses](err)
-	if !ok {
-		return failed(err)
-	}
-	e := &chat.Error{Code: chat.CodeBadMessage, Message: "some addresses have no account here; see unknown"}
-	for _, address := range sent {
-		if slices.Contains(u.Addresses, chat.FoldAddress(address)) && !slices.Contains(e.Unknown, address) {
-			e.Unknown = append(e.Unknown, address)
-		}
-	}
-	return e
-}
 
 // CreateRoom makes a room of its creator and the members, and gives it with
 // them. The same key by the same creator gives the same room, and repeated.
@@ -63,12 +46,6 @@ func (s *Service) Rooms(ctx context.Context, who Account) ([]Room, error) {
 	rooms, err := s.dir.Rooms(ctx, who.ID)
 	sortRooms(rooms)
 	return rooms, failed(err)
-}
-
-func sortRooms(rooms []Room) {
-	slices.SortFunc(rooms, func(a, b Room) int {
-		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
-	})
 }
 
 // Room gives one room with its members. CodeNotFound to whoever is none.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,27 +11,10 @@ import (
 	"chatapp/chat/internal/chat"
 )
 
-const (
-	// Patience is for how long what was heard of the directory is believed. A
-	// change that was answered holds everywhere within this time, so a process
-	// that has not reached the directory for so long gives nothing of rooms.
-	Patience = 2 * time.Second
-	// pollTime is how long one wait for changes lasts; some fit in Patience.
-	pollTime = 500 * time.Millisecond
-	// retryTime is the pause after a failure.
-	retryTime = 200 * time.Millisecond
-	// laterTime is the pause between two looks at a room whose count or name
-	// has changed: nobody's rights depend on them.
-	laterTime = time.Second
-	// useTime is how often the directory is told that the tokens of open
-	// connections are in use; it counts in whole hours.
-	useTime = 20 * time.Minute
-	// reloads is how many accounts are read at the same time.
-	reloads = 8
-	// maxHolders bounds the addresses remembered, with or without an account;
-	// about 100 B each.
-	maxHolders = 1 << 16
-)
+// Patience is for how long what was heard of the directory is believed. A
+// change that was answered holds everywhere within this time, so a process
+// that has not reached the directory for so long gives nothing of rooms.
+const Patience = 2 * time.Second
 
 // View is what this process knows of the directory for its open connections:
 // who is signed in on them, and what rooms they are members of. It follows the
@@ -54,9 +36,7 @@ type View struct {
 	urgent  map[*person]struct{}
 	later   map[*person]struct{}
 
-	holding sync.Mutex
-	holders map[string]string // folded address → account, "" for none
-	turn    uint64            // counts changes of holders that were heard
+	holders holders
 }
 
 // person is an account with at least one open connection here.
@@ -81,7 +61,7 @@ type person struct {
 type Watcher interface {
 	// SignedOut: the token is over, and with it the connection.
 	SignedOut()
-	// RoomsChanged: Seat.List gives something else than before.
+	// RoomsChanged: Seat.Rooms gives something else than before.
 	RoomsChanged()
 	// Unsure: for a while the rights could not be checked, and something of a
 	// room was held back. The connection is no longer without gaps.
@@ -106,7 +86,6 @@ func NewView(dir Directory, logger *slog.Logger) *View {
 		dir: dir, logger: logger.With("component", "people"), wake: make(chan struct{}, 1),
 		people: map[string]*person{}, pending: map[*Seat]struct{}{},
 		urgent: map[*person]struct{}{}, later: map[*person]struct{}{},
-		holders: map[string]string{},
 	}
 	v.ctx, v.cancel = context.WithCancel(context.Background())
 	return v
@@ -129,528 +108,11 @@ func (v *View) Stale() bool {
 	return time.Now().UnixNano()-v.heard.Load() > int64(Patience)
 }
 
-// follow hears of changes until the view is closed.
-func (v *View) follow() {
-	after, away := "", false
-	for v.ctx.Err() == nil {
-		list, next, err := v.dir.Changes(v.ctx, after, pollTime)
-		if err != nil {
-			if errors.Is(err, ErrLost) {
-				after = ""
-				continue
-			}
-			if !away && v.ctx.Err() == nil {
-				v.logger.Warn("the directory of people can't be reached; nothing of rooms is given", "error", err)
-			}
-			away = true
-			v.pause(retryTime)
-			continue
-		}
-		for _, c := range list {
-			v.Heard(c)
-		}
-		if after == "" {
-			v.forget()
-		}
-		after, away = next, false
-		v.heard.Store(time.Now().UnixNano())
-		v.sure()
-	}
-}
-
-func (v *View) pause(d time.Duration) {
-	select {
-	case <-v.ctx.Done():
-	case <-time.After(d):
-	}
-}
-
-// forget drops what may be out of date after changes were lost.
-func (v *View) forget() {
-	v.holding.Lock()
-	v.turn++
-	clear(v.holders)
-	v.holding.Unlock()
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for s := range v.pending {
-		s.heard = append(s.heard, "*")
-	}
-	for _, p := range v.people {
-		p.verify.Store(true)
-		p.mark(v.urgent)
-	}
-}
-
-// sure tells the connections from which something was held back.
-func (v *View) sure() {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for _, p := range v.people {
-		if p.unsure.Swap(false) {
-			for s := range p.seats {
-				s.watcher.Unsure()
-			}
-		}
-	}
-}
-
-// mark says that a person is to be loaded anew; View.mu is held.
-func (p *person) mark(set map[*person]struct{}) {
-	set[p] = struct{}{}
-	if _, now := p.v.urgent[p]; now {
-		select {
-		case p.v.wake <- struct{}{}:
-		default: // it will look anyway
-		}
-	}
-}
-
-// Heard takes in a change, whether the directory told it, this process made it,
-// or the log says when somebody left a room. Hearing it again does no harm.
-func (v *View) Heard(c Change) {
-	if c.Kind == Registered || c.Kind == Deleted {
-		v.holding.Lock()
-		v.turn++
-		delete(v.holders, c.Address)
-		v.holding.Unlock()
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for s := range v.pending {
-		s.heard = append(s.heard, c.Account)
-		if c.Kind == SignedOut && c.Token == s.token {
-			s.closed = true
-		}
-	}
-	p := v.people[c.Account]
-	switch c.Kind {
-	case Renamed, Joined:
-		if p != nil {
-			p.mark(v.urgent)
-		}
-	case SignedOut:
-		v.end(p, func(token Digest) bool { return token == c.Token })
-	case NewPassword:
-		v.end(p, func(token Digest) bool { return token != c.Token })
-	case Deleted:
-		v.end(p, func(Digest) bool { return true })
-	case Left:
-		if p != nil {
-			p.leave(c.Room, c.Version)
-		}
-	case RoomDeleted:
-		for _, p := range v.people {
-			if _, in := (*p.rooms.Load())[c.Room]; in {
-				p.leave(c.Room, ^uint64(0)) // a room's id never comes again
-			}
-		}
-		return
-	}
-	if c.Room != "" {
-		for _, p := range v.people {
-			if r, in := (*p.rooms.Load())[c.Room]; in && (r.Version < c.Version || c.Version == 0) {
-				p.mark(v.later)
-			}
-		}
-	}
-}
-
-// end closes the seats of those tokens; View.mu is held.
-func (v *View) end(p *person, over func(Digest) bool) {
-	if p == nil {
-		return
-	}
-	for s := range p.seats {
-		if over(s.token) {
-			s.drop()
-			s.watcher.SignedOut()
-		}
-	}
-}
-
-// leave takes a room away; View.mu is held.
-func (p *person) leave(room string, version uint64) {
-	p.left[room] = max(p.left[room], version)
-	rooms := *p.rooms.Load()
-	if r, in := rooms[room]; in && r.Joined < version {
-		less := make(map[string]Room, len(rooms))
-		for id, r := range rooms {
-			if id != room {
-				less[id] = r
-			}
-		}
-		p.rooms.Store(&less)
-		for s := range p.seats {
-			s.watcher.RoomsChanged()
-		}
-	}
-}
-
-// load reads a person's rooms and account. Loads of one person are in order;
-// each sees what was answered before it began.
-func (p *person) load(ctx context.Context) error {
-	p.loading.Lock()
-	defer p.loading.Unlock()
-	rooms, err := p.v.dir.Rooms(ctx, p.id)
-	if err != nil {
-		return err
-	}
-	a, err := p.v.dir.Account(ctx, p.id)
-	if errors.Is(err, ErrNone) {
-		p.v.Heard(Change{Kind: Deleted, Account: p.id})
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if p.verify.Load() {
-		if err := p.verifyTokens(ctx); err != nil {
-			return err
-		}
-	}
-	p.loaded = true
-	p.v.mu.Lock()
-	defer p.v.mu.Unlock()
-	p.account = a
-	was, now := *p.rooms.Load(), make(map[string]Room, len(rooms))
-	changed := false
-	for _, r := range rooms {
-		if r.Joined <= p.left[r.ID] {
-			continue // read before it left
-		}
-		now[r.ID] = r
-		old, in := was[r.ID]
-		// A version counts joins and leaves of this person, too: r.Joined does
-		// not show in the list.
-		changed = changed || !in || old.Name != r.Name || old.Creator != r.Creator || old.Count != r.Count
-	}
-	if changed = changed || len(now) != len(was); changed || len(now) > 0 {
-		p.rooms.Store(&now)
-	}
-	if changed {
-		for s := range p.seats {
-			s.watcher.RoomsChanged()
-		}
-	}
-	return nil
-}
-
-// verifyTokens ends the seats whose token has ended unheard.
-func (p *person) verifyTokens(ctx context.Context) error {
-	p.v.mu.Lock()
-	var tokens []Digest
-	for s := range p.seats {
-		tokens = append(tokens, s.token)
-	}
-	p.v.mu.Unlock()
-	for _, token := range tokens {
-		switch _, err := p.v.dir.Session(ctx, token); {
-		case errors.Is(err, ErrNone):
-			p.v.Heard(Change{Kind: SignedOut, Account: p.id, Token: token})
-		case err != nil:
-			return err
-		}
-	}
-	p.verify.Store(false)
-	return nil
-}
-
-// reload loads those of whom something was heard, until the view is closed.
-func (v *View) reload() {
-	tick, use := time.NewTicker(laterTime), time.NewTicker(useTime)
-	defer tick.Stop()
-	defer use.Stop()
-	for {
-		var due []*person
-		select {
-		case <-v.ctx.Done():
-			return
-		case <-v.wake:
-			v.mu.Lock()
-			due = take(v.urgent)
-			v.mu.Unlock()
-		case <-use.C:
-			v.mu.Lock()
-			for _, p := range v.people {
-				p.verify.Store(true) // which is use
-				v.later[p] = struct{}{}
-			}
-			v.mu.Unlock()
-		case <-tick.C:
-			v.mu.Lock()
-			due = append(take(v.urgent), take(v.later)...)
-			v.mu.Unlock()
-		}
-		v.loadAll(v.ctx, due)
-	}
-}
-
-func take(set map[*person]struct{}) []*person {
-	var list []*person
-	for p := range set {
-		list = append(list, p)
-		delete(set, p)
-	}
-	return list
-}
-
-// loadAll loads some people at a time. Who can't be loaded is tried again.
-func (v *View) loadAll(ctx context.Context, due []*person) {
-	for some := range slices.Chunk(due, reloads) {
-		var wg sync.WaitGroup
-		for _, p := range some {
-			wg.Go(func() {
-				if err := p.load(ctx); err == nil || ctx.Err() != nil {
-					return // the follower says so when the directory is away
-				}
-				v.mu.Lock()
-				v.urgent[p] = struct{}{} // at the next tick
-				v.mu.Unlock()
-			})
-		}
-		wg.Wait()
-	}
-}
-
-// Refresh loads those of the accounts that have an open connection here, so
-// that a change holds here when it is answered. What fails is tried again.
-func (v *View) Refresh(ctx context.Context, accounts ...string) {
-	var due []*person
-	v.mu.Lock()
-	for _, id := range accounts {
-		if p := v.people[id]; p != nil {
-			due = append(due, p)
-		}
-	}
-	v.mu.Unlock()
-	v.loadAll(ctx, due)
-}
-
-// Open seats a connection of whoever holds a token. CodeUnauthorised: nobody
-// does (any more). The watcher may be told of things before Open returns.
-func (v *View) Open(ctx context.Context, token string, w Watcher) (*Seat, error) {
-	s := &Seat{v: v, token: digestOf(token), watcher: w}
-	v.mu.Lock()
-	v.pending[s] = struct{}{}
-	v.mu.Unlock()
-	p, err := s.find(ctx)
-	if err == nil {
-		p.loading.Lock()
-		loaded := p.loaded
-		p.loading.Unlock()
-		if !loaded || v.Stale() {
-			err = failed(p.load(ctx))
-		}
-	}
-	if err != nil {
-		s.Close()
-		return nil, err
-	}
-	return s, nil
-}
-
-// find learns whose the token is. What is heard of that account meanwhile
-// makes it look again: the seat must not outlive its token.
-func (s *Seat) find(ctx context.Context) (*person, error) {
-	v := s.v
-	for {
-		a, err := v.dir.Session(ctx, s.token)
-		if errors.Is(err, ErrNone) {
-			return nil, errToken()
-		}
-		if err != nil {
-			return nil, failed(err)
-		}
-		v.mu.Lock()
-		if s.closed {
-			v.mu.Unlock()
-			return nil, errToken()
-		}
-		if slices.Contains(s.heard, a.ID) || slices.Contains(s.heard, "*") {
-			s.heard = nil
-			v.mu.Unlock()
-			continue
-		}
-		delete(v.pending, s)
-		p := v.people[a.ID]
-		if p == nil {
-			p = &person{v: v, id: a.ID, account: a, seats: map[*Seat]struct{}{}, left: map[string]uint64{}}
-			p.rooms.Store(&map[string]Room{})
-			v.people[a.ID] = p
-		}
-		s.person = p
-		p.seats[s] = struct{}{}
-		v.mu.Unlock()
-		return p, nil
-	}
-}
-
-// Close frees the seat: nothing is told any more. It may be called again.
-func (s *Seat) Close() {
-	s.v.mu.Lock()
-	defer s.v.mu.Unlock()
-	s.drop()
-}
-
-// drop is Close; View.mu is held.
-func (s *Seat) drop() {
-	s.closed = true
-	delete(s.v.pending, s)
-	p := s.person
-	if p == nil {
-		return
-	}
-	delete(p.seats, s)
-	if len(p.seats) == 0 && s.v.people[p.id] == p {
-		delete(s.v.people, p.id)
-		delete(s.v.urgent, p)
-		delete(s.v.later, p)
-	}
-}
-
-// Principal is who sits here, as far as is known now.
-func (s *Seat) Principal() chat.Principal {
-	s.v.mu.Lock()
-	a := s.person.account
-	s.v.mu.Unlock()
-	return chat.Principal{Account: a.ID, Email: a.Email, Name: a.Name, Rooms: s.person}
-}
-
-// Rooms lists the rooms of whoever sits here, the oldest first.
-func (s *Seat) Rooms() []Room {
-	var list []Room
-	if s.v.Stale() {
-		return nil
-	}
-	for _, r := range *s.person.rooms.Load() {
-		list = append(list, r)
-	}
-	sortRooms(list)
-	return list
-}
-
-// Has implements chat.Rooms. While the directory can't be reached, there is
-// nothing.
-func (p *person) Has(room string) bool {
-	_, in := (*p.rooms.Load())[room]
-	if in && p.v.Stale() {
-		p.unsure.Store(true)
-		return false
-	}
-	return in
-}
-
-// List implements chat.Rooms. Each has still to be asked for with Has.
-func (p *person) List() []string {
-	var list []string
-	for id := range *p.rooms.Load() {
-		list = append(list, id)
-	}
-	return list
-}
-
-// Name implements chat.Rooms.
-func (p *person) Name(room string) string {
-	r, _ := p.find(room)
-	return r.Name
-}
-
-// Check implements chat.Rooms.
-func (p *person) Check(ctx context.Context) error { return failed(p.load(ctx)) }
-
-// Principal gives who makes a single call with a token, and its account. Its
-// rooms are those of now; Check reads them again.
-func (v *View) Principal(ctx context.Context, token string) (chat.Principal, Account, error) {
-	a, err := v.dir.Session(ctx, digestOf(token))
-	if errors.Is(err, ErrNone) {
-		return chat.Guest, a, errToken()
-	}
-	if err != nil {
-		return chat.Guest, a, failed(err)
-	}
-	rooms := &caller{dir: v.dir, id: a.ID}
-	if err := rooms.Check(ctx); err != nil {
-		return chat.Guest, a, err
-	}
-	return chat.Principal{Account: a.ID, Email: a.Email, Name: a.Name, Rooms: rooms}, a, nil
-}
-
-// caller is the rooms of whoever makes a single call.
-type caller struct {
-	dir Directory
-	id  string
-
-	mu    sync.Mutex
-	rooms []Room
-}
-
-func (c *caller) Has(room string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.ContainsFunc(c.rooms, func(r Room) bool { return r.ID == room })
-}
-
-func (c *caller) List() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var list []string
-	for _, r := range c.rooms {
-		list = append(list, r.ID)
-	}
-	return list
-}
-
-func (c *caller) Name(room string) string {
-	r, _ := c.find(room)
-	return r.Name
-}
-
-func (c *caller) Check(ctx context.Context) error {
-	rooms, err := c.dir.Rooms(ctx, c.id)
-	if err != nil {
-		return failed(err)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.rooms = rooms
-	return nil
-}
-
-// Owner reports whether a principal of this package is the creator of a room.
-func Owner(who chat.Principal, room string) bool {
-	o, ok := who.Rooms.(interface{ find(string) (Room, bool) })
-	if !ok {
-		return false
-	}
-	r, in := o.find(room)
-	return in && r.Creator == who.Account
-}
-
-func (p *person) find(room string) (Room, bool) {
-	r, in := (*p.rooms.Load())[room]
-	return r, in && !p.v.Stale()
-}
-
-func (c *caller) find(room string) (Room, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, r := range c.rooms {
-		if r.ID == room {
-			return r, true
-		}
-	}
-	return Room{}, false
-}
-
 // Holder gives the account that holds an address, "" for none. It remembers
 // both, so that a guest's posts ask the directory once.
 func (v *View) Holder(ctx context.Context, address string) (string, error) {
 	folded := chat.FoldAddress(address)
-	v.holding.Lock()
-	id, known := v.holders[folded]
-	turn := v.turn
-	v.holding.Unlock()
+	id, turn, known := v.holders.get(folded)
 	if known && !v.Stale() {
 		return id, nil
 	}
@@ -658,16 +120,8 @@ func (v *View) Holder(ctx context.Context, address string) (string, error) {
 	if err != nil && !errors.Is(err, ErrNone) {
 		return "", failed(err)
 	}
-	v.holding.Lock()
-	defer v.holding.Unlock()
-	if turn == v.turn && !v.Stale() {
-		if len(v.holders) >= maxHolders {
-			for old := range v.holders { // whichever comes first
-				delete(v.holders, old)
-				break
-			}
-		}
-		v.holders[folded] = a.ID
+	if !v.Stale() {
+		v.holders.put(folded, a.ID, turn)
 	}
 	return a.ID, nil
 }

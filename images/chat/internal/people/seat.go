@@ -1,0 +1,146 @@
+package people
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"chatapp/chat/internal/chat"
+)
+
+// Open seats a connection of whoever holds a token. CodeUnauthorised: nobody
+// does (any more). The watcher may be told of things before Open returns.
+func (v *View) Open(ctx context.Context, token string, w Watcher) (*Seat, error) {
+	s := &Seat{v: v, token: digestOf(token), watcher: w}
+	v.mu.Lock()
+	v.pending[s] = struct{}{}
+	v.mu.Unlock()
+	p, err := s.find(ctx)
+	if err == nil {
+		p.loading.Lock()
+		loaded := p.loaded
+		p.loading.Unlock()
+		if !loaded || v.Stale() {
+			err = failed(p.load(ctx))
+		}
+	}
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// find learns whose the token is. What is heard of that account meanwhile
+// makes it look again: the seat must not outlive its token.
+func (s *Seat) find(ctx context.Context) (*person, error) {
+	v := s.v
+	for {
+		a, err := v.dir.Session(ctx, s.token)
+		if errors.Is(err, ErrNone) {
+			return nil, errToken()
+		}
+		if err != nil {
+			return nil, failed(err)
+		}
+		v.mu.Lock()
+		if s.closed {
+			v.mu.Unlock()
+			return nil, errToken()
+		}
+		if slices.Contains(s.heard, a.ID) || slices.Contains(s.heard, "*") {
+			s.heard = nil
+			v.mu.Unlock()
+			continue
+		}
+		delete(v.pending, s)
+		p := v.people[a.ID]
+		if p == nil {
+			p = &person{v: v, id: a.ID, account: a, seats: map[*Seat]struct{}{}, left: map[string]uint64{}}
+			p.rooms.Store(&map[string]Room{})
+			v.people[a.ID] = p
+		}
+		s.person = p
+		p.seats[s] = struct{}{}
+		v.mu.Unlock()
+		return p, nil
+	}
+}
+
+// Close frees the seat: nothing is told any more. It may be called again.
+func (s *Seat) Close() {
+	s.v.mu.Lock()
+	defer s.v.mu.Unlock()
+	s.drop()
+}
+
+// drop is Close; View.mu is held.
+func (s *Seat) drop() {
+	s.closed = true
+	delete(s.v.pending, s)
+	p := s.person
+	if p == nil {
+		return
+	}
+	delete(p.seats, s)
+	if len(p.seats) == 0 && s.v.people[p.id] == p {
+		delete(s.v.people, p.id)
+		delete(s.v.urgent, p)
+		delete(s.v.later, p)
+	}
+}
+
+// Principal is who sits here, as far as is known now.
+func (s *Seat) Principal() chat.Principal {
+	s.v.mu.Lock()
+	a := s.person.account
+	s.v.mu.Unlock()
+	return chat.Principal{Account: a.ID, Email: a.Email, Name: a.Name, Rooms: s.person}
+}
+
+// Rooms lists the rooms of whoever sits here, the oldest first.
+func (s *Seat) Rooms() []Room {
+	var list []Room
+	if s.v.Stale() {
+		return nil
+	}
+	for _, r := range *s.person.rooms.Load() {
+		list = append(list, r)
+	}
+	sortRooms(list)
+	return list
+}
+
+// Has implements chat.Rooms. While the directory can't be reached, there is
+// nothing.
+func (p *person) Has(room string) bool {
+	_, in := (*p.rooms.Load())[room]
+	if in && p.v.Stale() {
+		p.unsure.Store(true)
+		return false
+	}
+	return in
+}
+
+// List implements chat.Rooms. Each has still to be asked for with Has.
+func (p *person) List() []string {
+	var list []string
+	for id := range *p.rooms.Load() {
+		list = append(list, id)
+	}
+	return list
+}
+
+// Name implements chat.Rooms.
+func (p *person) Name(room string) string {
+	r, _ := p.find(room)
+	return r.Name
+}
+
+// Check implements chat.Rooms.
+func (p *person) Check(ctx context.Context) error { return failed(p.load(ctx)) }
+
+func (p *person) find(room string) (Room, bool) {
+	r, in := (*p.rooms.Load())[room]
+	return r, in && !p.v.Stale()
+}

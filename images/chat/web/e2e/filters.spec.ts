@@ -2,6 +2,7 @@
 
 import { violations } from "./axe.ts";
 import { expect, numbered, post, test } from "./fixtures.ts";
+import { account, call, signIn } from "./people.ts";
 
 const ada = { name: "Ada", email: "ada@example.org" };
 
@@ -84,4 +85,41 @@ test("a saved view: in the side list, with what is new, over a reload, removed a
   await view.click();
   await chat.page.getByRole("button", { name: "Remove view" }).click();
   await expect(view).toHaveCount(0);
+});
+
+test("a view begins when it is saved, and when another browser first sees it, whatever becomes of the first looks", async ({ cluster, network, visit }) => {
+  const { token } = await account(cluster.pod(0), "Ada", "ada@example.org");
+  await post(cluster.pod(0), [{ content: "a #release it was" }]);
+  const chat = await visit(network.url);
+  await signIn(chat, "ada@example.org");
+  const box = chat.page.getByRole("searchbox", { name: "Search all messages" });
+  // The server stumbles over the first questions of the page, and answers none of them in time.
+  let refused = 0;
+  network.onClientFrame = (frame, link) => {
+    if (frame.type === "history" && frame.filter !== undefined && refused++ < 4) {
+      link.toPage({ type: "error", code: "unavailable", message: "not now", ref: frame.ref });
+    } else {
+      link.toServer(frame);
+    }
+  };
+  await box.fill("#release");
+  await chat.page.getByRole("button", { name: "Save as view" }).click();
+  await chat.page.getByRole("textbox", { name: "View’s name" }).fill("Releases");
+  await chat.page.keyboard.press("Enter");
+  const view = chat.topics.getByRole("button", { name: /^Releases/u });
+  await expect(view).toHaveAttribute("aria-current", "true");
+  await chat.page.getByRole("button", { name: "Leave search" }).click();
+  await post(cluster.pod(1), [{ content: "another #release" }]);
+  await expect(view).toHaveAccessibleName(/1 unread/u);
+
+  // Another browser of the same account: what was there when it came is seen, what comes is not.
+  expect(await call(cluster.pod(0), token, "GET", "filters")).toEqual({ filters: [{ name: "Releases", filter: "#release" }] });
+  refused = 0;
+  const second = await visit(network.url);
+  await signIn(second, "ada@example.org");
+  const there = second.topics.getByRole("button", { name: /^Releases/u });
+  await expect(there).toBeVisible();
+  await post(cluster.pod(1), [{ content: "a third #release" }]);
+  await expect(there).toHaveAccessibleName(/1 unread/u);
+  await expect(view).toHaveAccessibleName(/2 unread/u);
 });

@@ -1,7 +1,7 @@
 /** Private rooms: made, filled, handed over, left, deleted; and what those outside see, which is nothing. */
 
 import { violations } from "./axe.ts";
-import { expect, post, test } from "./fixtures.ts";
+import { ChatPage, expect, post, test } from "./fixtures.ts";
 import { account, call, signIn } from "./people.ts";
 
 interface Room {
@@ -118,4 +118,87 @@ test("handing over, renaming, leaving, deleting: each asks, each is seen by the 
   await grace.page.getByRole("button", { name: "Delete the room…" }).click();
   await grace.page.getByRole("button", { name: "Yes, delete" }).click();
   await expect(grace.page.getByRole("status", { name: "Notice" })).toHaveText("“better plans” is deleted.");
+});
+
+test("leaving oneself is one's own word, whichever is faster, the server's frame or its answer; other tabs are led out", async ({ cluster, network, visit }) => {
+  test.slow();
+  const made = await account(cluster.pod(0), "Ada", "ada@example.org");
+  const ada = await visit(network.url);
+  await signIn(ada, "ada@example.org");
+  const other = new ChatPage(await ada.page.context().newPage());
+  await other.open(network.url);
+  const notice = ada.page.getByRole("status", { name: "Notice" });
+  const heading = ada.page.getByRole("heading", { level: 1 });
+  /** A new room, looked at in both tabs, and asked to be left in one of them. */
+  const leave = async (name: string): Promise<Room> => {
+    const room = await call<Room>(cluster.pod(0), made.token, "POST", "rooms", { key: name, name, members: [] });
+    for (const tab of [other, ada]) {
+      await tab.topics.getByRole("link", { name }).click();
+      await expect(tab.page.getByRole("heading", { level: 1 })).toHaveText(name);
+    }
+    await ada.page.getByRole("button", { name: "Members" }).click();
+    await ada.page.getByRole("button", { name: "Leave the room…" }).click();
+    await ada.page.getByRole("button", { name: "Yes, leave" }).click();
+    return room;
+  };
+
+  // The frame first: the answer waits until the room has left the list.
+  await ada.page.route("**/members/**", async (route) => {
+    const response = await route.fetch();
+    // Not by role: the dialog hides the list from assistive tools.
+    await expect(ada.page.locator("nav a", { hasText: "frame" })).toHaveCount(0);
+    await expect(notice).toHaveCount(0);
+    await route.fulfill({ response });
+  });
+  await leave("frame");
+  await expect(notice).toHaveText("You left “frame”.");
+  await expect(heading).toHaveText("All topics");
+  await expect(other.page.getByRole("status", { name: "Notice" })).toHaveText("You are no longer a member of “frame”, or it was deleted.");
+  await ada.page.unrouteAll({ behavior: "wait" });
+
+  // The answer first: frames with rooms are held back until its word is said.
+  const held: (() => void)[] = [];
+  network.onServerFrame = (frame, link) => {
+    if (frame.type === "rooms" && frame.rooms.length === 0) held.push(() => link.toPage(frame));
+    else link.toPage(frame);
+  };
+  await leave("answer");
+  await expect(notice).toHaveText("You left “answer”.");
+  await expect(heading).toHaveText("All topics");
+  await expect.poll(() => held.length).toBe(2);
+  for (const pass of held) pass();
+  await expect(ada.topics.getByRole("link", { name: "answer" })).toHaveCount(0);
+  await expect(notice).toHaveText("You left “answer”.");
+  await expect(other.page.getByRole("status", { name: "Notice" })).toHaveText("You are no longer a member of “answer”, or it was deleted.");
+  network.onServerFrame = (frame, link) => link.toPage(frame);
+
+  // The answer is lost: what became of it is said by what is there.
+  await ada.page.route("**/members/**", async (route) => {
+    await route.fetch();
+    await route.abort();
+  });
+  const { room } = await leave("nothing");
+  await expect(notice).toHaveText("You are no longer a member of “nothing”, or it was deleted.");
+  await expect(heading).toHaveText("All topics");
+  await expect(ada.page.getByRole("dialog")).toHaveCount(0);
+
+  // Come back to its address, one is told what anybody is told.
+  await ada.page.goto(`${network.url}/#/${encodeURIComponent(room)}`);
+  await expect(notice).toHaveText("This room is not there for you.");
+});
+
+test("signing out in a room leaves a guest outside of it, without a word about the room", async ({ cluster, visit }) => {
+  const made = await account(cluster.pod(0), "Ada", "ada@example.org");
+  await call<Room>(cluster.pod(0), made.token, "POST", "rooms", { key: "k", name: "plans", members: [] });
+  const ada = await visit(cluster.pod(0).url);
+  await signIn(ada, "ada@example.org");
+  await ada.topics.getByRole("link", { name: "plans" }).click();
+  await expect(ada.page.getByRole("heading", { level: 1 })).toHaveText("plans");
+  await ada.page.getByRole("button", { name: /^Signed in as/u }).click();
+  await ada.page.getByRole("form", { name: "Sign out" }).getByRole("button", { name: "Sign out" }).click();
+  await expect(ada.page.getByRole("button", { name: "Sign in" })).toBeVisible();
+  await ada.connected();
+  await expect(ada.page.getByRole("heading", { level: 1 })).toHaveText("All topics");
+  await expect(ada.page.locator("body")).not.toContainText("plans");
+  await expect(ada.page.getByRole("status", { name: "Notice" })).toHaveCount(0);
 });

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { ErrorFrame, HistoryFrame } from "../protocol/frames.ts";
 import type { Message } from "../protocol/message.ts";
 import { Deletions, UNDO_MS } from "./deletions.ts";
-import { localShelf, MAX_FILTERS, Watcher } from "./filters.ts";
+import { localShelf, MAX_FILTERS } from "./filters.ts";
 import { isPlain, lookBack, MAX_PAGES, wordsToMark } from "./look.ts";
 import { ANSWER_MS, Questions, type Question } from "./questions.ts";
 import { KnownVotes, PATIENCE_MS, SETTLE_MS, Votes } from "./votes.ts";
@@ -169,9 +169,12 @@ test("every question gets one answer: the server's, or that there is none", asyn
   const second = questions.ask({});
   time.pass(ANSWER_MS);
   expect(await second).toMatchObject({ code: "unavailable" });
-  const third = questions.ask({});
-  questions.lost();
-  expect(await third).toMatchObject({ code: "unavailable" });
+  // Lost with its socket: asked again on the next one.
+  const third = questions.ask({ filter: "x" });
+  questions.onFrame({ type: "welcome", server: "s", cursor: "c", recovered: true, messages: [], more: false });
+  expect(refs.slice(2)).toEqual([refs[2], refs[2]]);
+  questions.onFrame({ type: "history", ref: refs[2] ?? "", messages: [], more: true });
+  expect(await third).toMatchObject({ type: "history", more: true });
   online = false;
   expect(await questions.ask({})).toMatchObject({ code: "unavailable" });
 });
@@ -222,20 +225,4 @@ test("a guest's filters: kept by name, so many of them, removed, and nonsense is
   expect(await shelf.put({ name: "b", filter: "again" })).toBeUndefined();
   saved.set("filters", '[{"name":1},null,"x"]');
   expect(await shelf.list()).toEqual([]);
-});
-
-test("a saved filter begins with everything seen; then others' matches are new until they are seen", async () => {
-  let matches = [message(1)];
-  const saved = storage();
-  const make = () => new Watcher(saved, () => Promise.resolve(page(matches, true)), () => "me@x.y");
-  const watcher = make();
-  const filter = { name: "f", filter: "m" };
-  expect(await watcher.look(filter)).toEqual({ unread: [], fresh: [] });
-  matches = [message(1), message(2), message(3, { email: "ME@x.y" })];
-  expect(await watcher.look(filter)).toEqual({ unread: [matches[1]], fresh: [matches[1]] });
-  expect(await watcher.look(filter)).toEqual({ unread: [matches[1]], fresh: [] });
-  // After a reload they are unread still, and no news.
-  expect(await make().look(filter)).toEqual({ unread: [matches[1]], fresh: [] });
-  watcher.seen("f", matches[2]?.time ?? "");
-  expect(await watcher.look(filter)).toEqual({ unread: [], fresh: [] });
 });

@@ -6,7 +6,7 @@ import type { Reading } from "../reading.ts";
 import type { Saved } from "../saved.ts";
 import { Around, Fleeting, listen, Quote } from "../views/Around.tsx";
 import { Asked } from "../views/Asked.tsx";
-import { Filters } from "../views/Filters.tsx";
+import { Filters, tellOfMatches } from "../views/Filters.tsx";
 import { Keep, Over } from "../views/Over.tsx";
 import { Thread } from "../views/Thread.tsx";
 import { begin } from "./talk.ts";
@@ -31,7 +31,7 @@ export interface Conversation extends Pick<ReturnType<typeof begin>, "sendFleeti
 }
 
 export function openConversation(props: { chat: Chat; identity: Identity; reading: Reading; saved: Saved }): Conversation {
-  const { sendFleeting } = begin(props);
+  const { sendFleeting } = begin(props, tellOfMatches);
   listen();
   return { Around, Quote, Fleeting, Over, Keep, Filters, Asked, Thread, sendFleeting };
 }

@@ -1,10 +1,5 @@
 /** Filters with a name: kept by the account, or for guests by this browser. No DOM. */
 
-import type { Question } from "./questions.ts";
-import type { ErrorFrame, HistoryFrame } from "../protocol/frames.ts";
-import type { Message } from "../protocol/message.ts";
-import { addressKey } from "../protocol/text.ts";
-
 export interface NamedFilter {
   readonly name: string;
   readonly filter: string;
@@ -74,55 +69,4 @@ export function serverShelf(call: Call, reason: (response: Response) => Promise<
 function isNamedFilter(value: unknown): value is NamedFilter {
   const { name, filter } = (value ?? {}) as Partial<Record<keyof NamedFilter, unknown>>;
   return typeof name === "string" && typeof filter === "string";
-}
-
-/** So many matches are counted; there may be more. */
-export const COUNTED = 100;
-
-export interface Watch {
-  /** Matches that were not seen, not one's own. */
-  readonly unread: readonly Message[];
-  /** Those among them that were not there the last time. */
-  readonly fresh: readonly Message[];
-}
-
-/** Which matches are new: by the time of the newest one that was seen, which `Watcher` remembers. */
-export class Watcher {
-  /** Ids told before, by filter. */
-  readonly #told = new Map<string, ReadonlySet<string>>();
-
-  constructor(
-    private readonly saved: Storage,
-    private readonly ask: (question: Question) => Promise<HistoryFrame | ErrorFrame>,
-    private readonly email: () => string,
-  ) {}
-
-  /** Asks for the newest matches; undefined when there is no answer just now. */
-  async look({ name, filter }: NamedFilter): Promise<Watch | undefined> {
-    const answer = await this.ask({ filter, limit: COUNTED });
-    if (answer.type === "error") return undefined;
-    const newest = answer.messages.at(-1)?.time ?? "";
-    const mark = this.saved.get(markOf(name));
-    // A view begins with everything seen.
-    if (mark === "") this.saved.set(markOf(name), newest === "" ? "0" : newest);
-    const own = addressKey(this.email());
-    const unread = mark === "" ? [] : answer.messages.filter(({ time, email }) => time > mark && addressKey(email) !== own);
-    const told = this.#told.get(name);
-    this.#told.set(name, new Set(unread.map(({ id }) => id)));
-    return { unread, fresh: told ? unread.filter(({ id }) => !told.has(id)) : [] };
-  }
-
-  /** Everything up to this moment was seen. */
-  seen(name: string, time: string): void {
-    if (time > this.saved.get(markOf(name))) this.saved.set(markOf(name), time);
-  }
-
-  forget(name: string): void {
-    this.saved.set(markOf(name), "");
-    this.#told.delete(name);
-  }
-}
-
-function markOf(name: string): string {
-  return `seen ${name}`;
 }

@@ -16,7 +16,7 @@ export const ANSWER_MS = 15_000;
 
 export class Questions {
   #refs = 0;
-  readonly #open = new Map<string, { answer(frame: HistoryFrame | ErrorFrame): void; deadline: unknown }>();
+  readonly #open = new Map<string, { question: Question; answer(frame: HistoryFrame | ErrorFrame): void; deadline: unknown }>();
 
   constructor(private readonly world: QuestionWorld) {}
 
@@ -25,19 +25,16 @@ export class Questions {
     const ref = `ask-${++this.#refs}`;
     return new Promise((answer) => {
       const deadline = this.world.setTimeout(() => this.#settle(ref, noAnswer(ref)), ANSWER_MS);
-      this.#open.set(ref, { answer, deadline });
+      this.#open.set(ref, { question, answer, deadline });
       if (!this.world.say({ type: "history", ref, ...question })) this.#settle(ref, noAnswer(ref));
     });
   }
 
   onFrame(frame: ServerFrame): void {
+    // Another socket: answers of the one before may be lost with it.
+    if (frame.type === "welcome") for (const [ref, { question }] of this.#open) this.world.say({ type: "history", ref, ...question });
     if (frame.type === "history") this.#settle(frame.ref, frame);
     else if (frame.type === "error" && frame.ref !== undefined) this.#settle(frame.ref, frame);
-  }
-
-  /** The socket is gone, and the answers with it. */
-  lost(): void {
-    for (const ref of [...this.#open.keys()]) this.#settle(ref, noAnswer(ref));
   }
 
   #settle(ref: string, frame: HistoryFrame | ErrorFrame): void {

@@ -9,9 +9,10 @@ import { rooms } from "../rooms.ts";
 import { signal } from "../signals.ts";
 import { account, api, reason } from "./caller.ts";
 import { Deletions } from "./deletions.ts";
-import { localShelf, serverShelf, Watcher, type FilterShelf } from "./filters.ts";
+import { localShelf, serverShelf, type FilterShelf } from "./filters.ts";
 import { Questions } from "./questions.ts";
 import { KnownVotes, Votes } from "./votes.ts";
+import { Watcher } from "./watcher.ts";
 
 export interface Talk {
   readonly chat: Chat;
@@ -45,8 +46,11 @@ const timers = {
 /** Pages of history asked for when too many numbers changed to be told. */
 const MAX_RENEWED = 10;
 
-export function begin(props: { chat: Chat; identity: Identity; reading: Reading; saved: Saved }): Talk {
-  const { chat, identity, reading, saved } = props;
+/** @param onFresh told of matches of a view that are new */
+export function begin(
+  { chat, identity, reading, saved }: { chat: Chat; identity: Identity; reading: Reading; saved: Saved },
+  onFresh: (view: string, matches: readonly Message[]) => void,
+): Talk {
   const changed = (): void => void changes.value++;
   const failed = (what: string): void => void (notice.value = what);
   const questions = new Questions({ say: (frame) => chat.say(frame), ...timers });
@@ -110,7 +114,14 @@ export function begin(props: { chat: Chat; identity: Identity; reading: Reading;
     votes,
     deletions,
     shelf: account() === undefined ? localShelf(saved) : serverShelf(api, reason),
-    watcher: new Watcher(saved, (question) => questions.ask(question), () => identity.email.value),
+    watcher: new Watcher({
+      saved,
+      ask: (question) => questions.ask(question),
+      email: () => identity.email.value,
+      onFresh,
+      random: Math.random,
+      ...timers,
+    }),
     mayDelete: (message) => {
       const own = account();
       if (own === undefined || message.deleted) return false;

@@ -3,8 +3,11 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { forget, takeOver } from "../handover.ts";
+import { isRoom } from "../rooms.ts";
+import { linkTo, viewOf } from "../route.ts";
 import { browserStorage } from "../saved.ts";
 import { renamed, session, type Session } from "../session.ts";
+import { ALL } from "../store/state.ts";
 import { call } from "./call.ts";
 import { Dialog, Field, Form, type Fields } from "./Dialog.tsx";
 import { accountOpen } from "./ui.ts";
@@ -47,10 +50,7 @@ export function Gate(): JSX.Element {
         <button
           type="button"
           class="other"
-          onClick={() => {
-            forget(browserStorage(), browserStorage("tab"), who, false);
-            location.reload();
-          }}
+          onClick={() => leavePage(who, false)}
         >
           Go on without signing in
         </button>
@@ -114,10 +114,7 @@ function Own({ who, waiting, onClose }: { who: Session; waiting: number; onClose
   const [done, setDone] = useState("");
   const [unreached, setUnreached] = useState(false);
   const [deleting, setDeleting] = useState(false);
-  const leave = (): void => {
-    forget(browserStorage(), browserStorage("tab"), who, true);
-    location.reload();
-  };
+  const leave = (): void => leavePage(who, true);
   const lost = waiting > 0 ? ` ${counted(waiting, "message")} not sent yet will be thrown away.` : "";
   return (
     <Dialog title="Your account" onClose={onClose}>
@@ -192,6 +189,13 @@ function Own({ who, waiting, onClose }: { who: Session; waiting: number; onClose
       )}
     </Dialog>
   );
+}
+
+/** The page anew, as a guest's; no guest is in a room. */
+function leavePage(who: Session, erase: boolean): void {
+  forget(browserStorage(), browserStorage("tab"), who, erase);
+  if (isRoom(viewOf(location.hash))) history.replaceState(null, "", linkTo(ALL));
+  location.reload();
 }
 
 function trimmed(fields: Fields): Fields {

@@ -90,6 +90,8 @@ export function Asked({ view }: { view: string }): JSX.Element {
   }, [near, told, state.messages]);
   const shown = found.slice(-MAX_SHOWN);
   const newestShown = found.at(-1)?.time;
+  /** So far one saw: the newest match; nothing, where all was looked through in vain; or what there is just now. */
+  const newestSeen = newestShown ?? (told && !told.error && told.before === undefined ? "" : (state.messages.at(-1)?.time ?? ""));
   useEffect(() => {
     if (everywhere && saved && newestShown !== undefined) talk.watcher.seen(saved.name, newestShown);
   }, [everywhere, newestShown]);
@@ -124,7 +126,7 @@ export function Asked({ view }: { view: string }): JSX.Element {
             </>
           )}
         </p>
-        {!problem && !everywhere && <SaveFilter filter={wanted} />}
+        {!problem && !everywhere && <SaveFilter filter={wanted} seen={newestSeen} />}
         {everywhere && saved && <FilterTools name={saved.name} />}
         <button
           type="button"
@@ -196,7 +198,7 @@ function Problem({ filter, problem }: { filter: string; problem: FilterProblem }
 }
 
 /** Keeps a filter as a view in the side list. */
-function SaveFilter({ filter }: { filter: string }): JSX.Element {
+function SaveFilter({ filter, seen }: { filter: string; seen: string }): JSX.Element {
   const [name, setName] = useState<string>();
   const [trouble, setTrouble] = useState("");
   const box = useRef<HTMLInputElement>(null);
@@ -214,6 +216,7 @@ function SaveFilter({ filter }: { filter: string }): JSX.Element {
     const why = await talk.shelf.put({ name: line, filter });
     if (why !== undefined) return setTrouble(why);
     setName(undefined);
+    talk.watcher.begin(line, seen);
     chosenFilter.value = { name: line, filter };
     changeFilters();
     focusSearch();

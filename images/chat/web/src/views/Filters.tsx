@@ -1,16 +1,14 @@
-/** Saved filters as views in the side list: how many matches are new, and telling of them. */
+/** Filters with a name as views in the side list: how many matches are new, and telling of them. */
 
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { NamedFilter } from "../conversation/filters.ts";
 import { talk } from "../conversation/talk.ts";
+import type { Message } from "../protocol/message.ts";
 import { signal } from "../signals.ts";
 import { Icon } from "./Icon.tsx";
 import { forbidden, mayNotify, notify, possible } from "./notifications.ts";
 import { query } from "./ui.ts";
-
-/** Filters are looked at at most this often, and one after the other. Ms. */
-const LOOK_MS = 5_000;
 
 /** The view that is looked at, when it is one. */
 export const chosenFilter = signal<NamedFilter | undefined>(undefined);
@@ -21,48 +19,36 @@ export function changeFilters(): void {
   version.value++;
 }
 
+/** Matches of a view are new: told where that is wished, to one who does not look. */
+export function tellOfMatches(view: string, matches: readonly Message[]): void {
+  if (readNames(talk.saved.get("loud")).has(view) && !talk.reading.attentive.value) notify(matches, true);
+}
+
 export function Filters(): JSX.Element | null {
-  const { saved, shelf, watcher, reading, chat } = talk;
+  const { saved, shelf, watcher, chat } = talk;
   const [filters, setFilters] = useState<readonly NamedFilter[]>([]);
-  const [unread, setUnread] = useState<ReadonlyMap<string, number>>(new Map());
   const [loud, setLoud] = useState(() => readNames(saved.get("loud")));
   const changed = version.value;
   const { epoch, messages } = chat.state.value;
+  const unread = watcher.unread.value;
   const wanted = query.value;
   const chosen = chosenFilter.value;
 
   useEffect(() => {
     let gone = false;
     shelf.list().then(
-      (list) => gone || setFilters(list),
+      (list) => {
+        if (gone) return;
+        setFilters(list);
+        watcher.follow(list, chat.state.value.messages.at(-1)?.time ?? "");
+      },
       // They come with the next connection.
       () => undefined,
     );
     return () => void (gone = true);
   }, [changed, epoch]);
-
-  // Looks again some time after something came; one filter after the other, one round at a time.
   const newest = messages.at(-1)?.id;
-  const looked = useRef<readonly unknown[]>([]);
-  const looking = useRef(false);
-  const [rounds, setRounds] = useState(0);
-  useEffect(() => {
-    if (filters.length === 0 || looking.current || (looked.current[0] === filters && looked.current[1] === newest)) return;
-    looked.current = [filters, newest];
-    looking.current = true;
-    const look = async (): Promise<void> => {
-      for (const filter of filters) {
-        const watch = await watcher.look(filter);
-        if (!watch) break;
-        setUnread((before) => new Map(before).set(filter.name, watch.unread.length));
-        const wished = readNames(saved.get("loud")).has(filter.name) && !reading.attentive.value;
-        if (wished && watch.fresh.length > 0) notify(watch.fresh, true);
-      }
-      looking.current = false;
-      setRounds((n) => n + 1);
-    };
-    setTimeout(() => void look(), rounds > 0 ? LOOK_MS : 0);
-  }, [filters, newest, rounds]);
+  useEffect(() => watcher.look(), [newest]);
 
   if (filters.length === 0) return null;
   const toggle = (name: string): void => {
@@ -81,7 +67,7 @@ export function Filters(): JSX.Element | null {
         {filters.map((filter) => {
           const { name } = filter;
           const current = chosen?.name === name && wanted === filter.filter;
-          const count = current ? 0 : (unread.get(name) ?? 0);
+          const count = current ? 0 : (unread.get(name)?.length ?? 0);
           return (
             <li key={name}>
               <button
@@ -92,7 +78,6 @@ export function Filters(): JSX.Element | null {
                 onClick={() => {
                   chosenFilter.value = filter;
                   query.value = filter.filter;
-                  setUnread((before) => new Map(before).set(name, 0));
                 }}
               >
                 <bdi>{name}</bdi>

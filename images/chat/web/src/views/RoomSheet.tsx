@@ -4,12 +4,13 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Person, Room } from "../protocol/frames.ts";
 import { newKey } from "../protocol/message.ts";
-import { goTo } from "../route.ts";
+import { goTo, viewOf } from "../route.ts";
 import { rooms } from "../rooms.ts";
 import { session } from "../session.ts";
 import { ALL } from "../store/state.ts";
 import { call } from "./call.ts";
 import { Dialog, Field, Form } from "./Dialog.tsx";
+import { leaving } from "./RoomKeeper.tsx";
 import { NEW_ROOM, notice, roomOpen } from "./ui.ts";
 import { counted, isolate } from "./words.ts";
 
@@ -64,8 +65,8 @@ function OneRoom({ room, onClose }: { room: string; onClose: () => void }): JSX.
     if (answer.body) setWhole(answer.body);
     else setProblem(answer.problem ?? "");
   };
-  // Somebody may change it meanwhile.
-  useEffect(() => void refresh(), [known]);
+  // Somebody may change it meanwhile; once one has left it, there is nothing to be had.
+  useEffect(() => void (leaving.value === room || refresh()), [known]);
   const act = async (method: string, at: string, body?: object): Promise<string | undefined> => {
     setProblem("");
     const answer = await call(method, path + at, body);
@@ -74,7 +75,8 @@ function OneRoom({ room, onClose }: { room: string; onClose: () => void }): JSX.
   };
   const gone = (words: string): void => {
     onClose();
-    goTo(ALL);
+    // Not away from where one went meanwhile.
+    if (viewOf(location.hash) === room) goTo(ALL);
     notice.value = words;
   };
   const name = isolate(known?.name ?? whole?.name ?? "");
@@ -144,10 +146,14 @@ function OneRoom({ room, onClose }: { room: string; onClose: () => void }): JSX.
               if (found === undefined) setAsked(undefined);
               return found;
             }
-            const leaving = asked.what === "leave";
-            const answer = await call("DELETE", leaving ? path + member(session.value?.email ?? "") : path);
-            if (answer.problem !== undefined) return answer.problem;
-            gone(leaving ? `You left “${name}”.` : `“${name}” is deleted.`);
+            const leave = asked.what === "leave";
+            leaving.value = room;
+            const answer = await call("DELETE", leave ? path + member(session.value?.email ?? "") : path);
+            if (answer.problem !== undefined) {
+              leaving.value = undefined;
+              return answer.problem;
+            }
+            gone(leave ? `You left “${name}”.` : `“${name}” is deleted.`);
             return undefined;
           }}
         >

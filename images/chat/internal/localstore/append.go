@@ -43,8 +43,7 @@ func (s *Store) Append(ctx context.Context, _ int, events []chat.Event) ([]chat.
 
 func (s *Store) write(tx *bbolt.Tx, events []chat.Event) ([]chat.Appended, chat.Pos, error) {
 	var (
-		meta, log, topics = tx.Bucket(bucketMeta), tx.Bucket(bucketLog), tx.Bucket(bucketTopics)
-		places            = tx.Bucket(bucketPlaces)
+		meta, log, places = tx.Bucket(bucketMeta), tx.Bucket(bucketLog), tx.Bucket(bucketPlaces)
 		keys, ages        = tx.Bucket(bucketKeys), tx.Bucket(bucketAges)
 
 		results = make([]chat.Appended, len(events))
@@ -53,7 +52,10 @@ func (s *Store) write(tx *bbolt.Tx, events []chat.Event) ([]chat.Appended, chat.
 		total   = readCount(meta.Get(metaCount))
 		bytes   = readCount(meta.Get(metaBytes))
 		numbers *book // opened by the first reply
+		topics  = topicSums{bucket: tx.Bucket(bucketTopics)}
 	)
+	// They grow at their ends alone, so no room is kept in the pages before.
+	log.FillPercent, ages.FillPercent = 1, 1
 	for i, e := range events {
 		digest, topic := e.Draft.KeyDigest(), e.Draft.Topic
 		if v := keys.Get(digest[:]); v != nil {
@@ -75,17 +77,13 @@ func (s *Store) write(tx *bbolt.Tx, events []chat.Event) ([]chat.Appended, chat.
 		}
 		results[i] = chat.Appended{ID: chat.ID{Pos: pos}}
 		at := posKey(pos)
-		name := append(append(make([]byte, 0, e.Size()+recordRoom), topic...), 0) // the beginning of the value, too
-		_, count, _ := readTopic(topics.Get(name[:len(topic)]))
-		if e.Kind.IsMessage() {
-			count++
-		}
+		value := append(append(make([]byte, 0, e.Size()+recordRoom), topic...), 0)
+		topics.add(topic, pos, e.Kind.IsMessage())
 		for _, put := range []struct {
 			bucket     *bbolt.Bucket
 			key, value []byte
 		}{
-			{log, at, e.AppendRecord(name)},
-			{topics, name[:len(topic):len(topic)], topicValue(pos, count)},
+			{log, at, e.AppendRecord(value)},
 			{places, placeKey(topic, pos), nil},
 			{keys, digest[:], at},
 			{ages, at, digest[:]},
@@ -102,6 +100,9 @@ func (s *Store) write(tx *bbolt.Tx, events []chat.Event) ([]chat.Appended, chat.
 	if head.IsZero() { // all were repeats, or refused
 		return results, head, nil
 	}
+	if err := topics.write(); err != nil {
+		return nil, head, err
+	}
 	if numbers != nil {
 		if err := numbers.close(); err != nil {
 			return nil, head, err
@@ -115,6 +116,46 @@ func (s *Store) write(tx *bbolt.Tx, events []chat.Event) ([]chat.Appended, chat.
 		}
 	}
 	return results, head, nil
+}
+
+// topicSums gathers what a batch changes in the bucket topics, so that each
+// topic is written once.
+type topicSums struct {
+	bucket *bbolt.Bucket
+	sums   []topicSum
+	last   int // index of the sum that was changed last: a batch often has one topic
+}
+
+type topicSum struct {
+	topic string
+	last  chat.Pos
+	count uint64
+}
+
+// add counts an event of a topic.
+func (t *topicSums) add(topic string, at chat.Pos, message bool) {
+	if t.last >= len(t.sums) || t.sums[t.last].topic != topic {
+		t.last = slices.IndexFunc(t.sums, func(s topicSum) bool { return s.topic == topic })
+	}
+	if t.last < 0 {
+		_, count, _ := readTopic(t.bucket.Get([]byte(topic)))
+		t.last = len(t.sums)
+		t.sums = append(t.sums, topicSum{topic: topic, count: count})
+	}
+	sum := &t.sums[t.last]
+	sum.last = at
+	if message {
+		sum.count++
+	}
+}
+
+func (t *topicSums) write() error {
+	for _, sum := range t.sums {
+		if err := t.bucket.Put([]byte(sum.topic), topicValue(sum.last, sum.count)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // recordRoom is what the value of an event takes beside the event's Size, at

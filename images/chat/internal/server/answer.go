@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
-
-	"github.com/go-json-experiment/json"
 
 	"chatapp/chat/internal/chat"
 	"chatapp/chat/internal/people"
@@ -40,35 +37,6 @@ func (s *Server) fail(w http.ResponseWriter, err error) {
 		status = http.StatusForbidden
 	}
 	writeProblem(w, status, e)
-}
-
-// writeProblem writes an error as problem details (RFC 9457).
-func writeProblem(w http.ResponseWriter, status int, e *chat.Error) {
-	problem := struct {
-		Type         string    `json:"type"`
-		Title        string    `json:"title"`
-		Status       int       `json:"status"`
-		Detail       string    `json:"detail"`
-		Code         chat.Code `json:"code"`
-		Unknown      []string  `json:"unknown,omitempty"`
-		RetryAfterMs int64     `json:"retry_after_ms,omitzero"`
-		At           int       `json:"at,omitzero"`
-		Expected     string    `json:"expected,omitzero"`
-	}{"about:blank", http.StatusText(status), status, e.Message, e.Code, e.Unknown, e.RetryAfter.Milliseconds(), e.At, e.Expected}
-	if status == http.StatusUnauthorized {
-		w.Header().Set("Www-Authenticate", "Bearer")
-	}
-	if e.RetryAfter > 0 && w.Header().Get("Retry-After") == "" {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
-	}
-	b, err := json.Marshal(problem)
-	if err != nil {
-		b = []byte(`{}`) // a struct of strings and numbers: cannot be
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = w.Write(b) // whoever asked is gone
 }
 
 func writeJSON(w http.ResponseWriter, status int, body []byte) {
@@ -116,4 +84,9 @@ func (q quiet) Handle(ctx context.Context, r slog.Record) error {
 		return q.Handler.Handle(ctx, r)
 	}
 	return nil
+}
+
+func writeNothing(w http.ResponseWriter) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusNoContent)
 }

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"github.com/go-json-experiment/json"
@@ -11,10 +10,6 @@ import (
 	"chatapp/chat/internal/limit"
 	"chatapp/chat/internal/wire"
 )
-
-// maxBody bounds the body of a post in bytes. It is a frame's size, which
-// holds every valid message.
-const maxBody = wire.MaxFrame
 
 func (s *Server) getMessages(w http.ResponseWriter, r *http.Request, c caller) error {
 	q, err := readQuery(r)
@@ -184,8 +179,4 @@ func topicsPage(all []chat.TopicInfo, next chat.ID) ([]chat.TopicInfo, chat.ID) 
 		}
 	}
 	return all, next
-}
-
-func badRequest(format string, args ...any) *chat.Error {
-	return &chat.Error{Code: chat.CodeBadFrame, Message: fmt.Sprintf(format, args...)}
 }

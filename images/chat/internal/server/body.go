@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"chatapp/chat/internal/chat"
+	"chatapp/chat/internal/wire"
 )
 
 // readBody reads a body of JSON, of at most so many bytes.
@@ -62,3 +63,7 @@ func (f field[T]) or(other T) T {
 	}
 	return *f.value
 }
+
+// maxBody bounds the body of a post in bytes. It is a frame's size, which
+// holds every valid message.
+const maxBody = wire.MaxFrame

@@ -9,12 +9,6 @@ import (
 	"chatapp/chat/internal/wire"
 )
 
-// votePath and messagePath are the patterns of one message's resources.
-const (
-	messagePath = "/api/v1/messages/{id}"
-	votePath    = messagePath + "/vote"
-)
-
 // messageID gives the message that a request's path names. What is no id names
 // none: whoever asks learns no more than that.
 func messageID(r *http.Request) (chat.ID, error) {

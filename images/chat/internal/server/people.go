@@ -120,11 +120,6 @@ func (s *Server) signOut(w http.ResponseWriter, r *http.Request, c caller) error
 	return nil
 }
 
-func writeNothing(w http.ResponseWriter) {
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusNoContent)
-}
-
 func (s *Server) changeAccount(w http.ResponseWriter, r *http.Request, c caller) error {
 	var f struct {
 		Name     field[string] `json:"name"`

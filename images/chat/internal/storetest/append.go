@@ -105,23 +105,6 @@ func testA1(t *testing.T, f Factory) {
 	equal(t, "A1: after a crash under appends", h.all(0, chat.Pos{}, 100), want)
 }
 
-// appendUntilDone appends the same drafts again and again until it succeeds,
-// as the contract's A5 allows.
-func appendUntilDone(h *handle, part int, drafts []chat.Draft) []chat.Appended {
-	var err error
-	for end := time.Now().Add(patience); time.Now().Before(end); {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		var got []chat.Appended
-		got, err = h.tryAppend(ctx, part, drafts)
-		cancel()
-		if err == nil {
-			return got
-		}
-	}
-	h.t.Errorf("append again until it works: %v", err)
-	return make([]chat.Appended, len(drafts))
-}
-
 func testA2(t *testing.T, f Factory) {
 	hs := openAll(t, f(t, Options{Partitions: 1}), 2)
 	g := newGen(2, "a2")
@@ -328,10 +311,4 @@ func testA6(t *testing.T, f Factory) {
 	if !slices.Equal(got, append(before, lost...)) {
 		t.Errorf("A6: the log holds %+v", got)
 	}
-}
-
-// appendSome appends n drafts of topic general in one batch and gives both sides.
-func appendSome(h *handle, g *gen, n int) ([]chat.Draft, []chat.Appended) {
-	drafts := g.drafts("general", n)
-	return drafts, h.append(0, drafts...)
 }

@@ -17,52 +17,6 @@ import (
 
 func voter(i int) chat.Voter { return chat.VoterOf(fmt.Sprintf("voter%d@example.org", i)) }
 
-func (h *handle) vote(ballots ...chat.Ballot) []chat.Change {
-	h.t.Helper()
-	got, err := h.Vote(h.ctx(), int(ballots[0].Message.Part), ballots)
-	if err != nil || len(got) != len(ballots) {
-		h.t.Errorf("vote: %v, %v", got, err)
-		return make([]chat.Change, len(ballots))
-	}
-	return got
-}
-
-func (h *handle) delete(m chat.Message) chat.Change {
-	h.t.Helper()
-	got, err := h.Delete(h.ctx(), m.ID, m.Topic)
-	if err != nil {
-		h.t.Errorf("delete: %v", err)
-	}
-	return got
-}
-
-func (h *handle) tally(m chat.Message) chat.Tally { return h.counted(m, chat.Voter{}).Tally }
-
-func (h *handle) counted(m chat.Message, v chat.Voter) chat.Counted {
-	h.t.Helper()
-	got, err := h.Tallies(h.ctx(), int(m.ID.Part), []chat.Pos{m.ID.Pos}, v)
-	if err != nil || len(got) != 1 || got[0].ID != m.ID {
-		h.t.Errorf("tallies: %v, %v", got, err)
-		return chat.Counted{}
-	}
-	return got[0]
-}
-
-// post appends n messages of one topic and gives them.
-func (h *handle) post(g *gen, topic string, n int) []chat.Message {
-	h.t.Helper()
-	drafts := g.drafts(topic, n)
-	return messages(drafts, h.append(chat.PartitionOf(topic, h.Partitions()), drafts...))
-}
-
-func (h *handle) reply(g *gen, parent chat.Message) (chat.Message, chat.Appended) {
-	h.t.Helper()
-	d := g.draft(parent.Topic)
-	d.ReplyTo = parent.ID
-	got := h.append(int(parent.ID.Part), d)[0]
-	return chat.Message{ID: got.ID, Draft: d}, got
-}
-
 func ballot(m chat.Message, voter chat.Voter, vote int8) chat.Ballot {
 	return chat.Ballot{Message: m.ID, Topic: m.Topic, Voter: voter, Vote: vote}
 }
@@ -183,16 +137,6 @@ func testV3(t *testing.T, f Factory) {
 	}
 }
 
-// overrun posts until retention has removed a message.
-func (h *handle) overrun(g *gen, m chat.Message) {
-	h.t.Helper()
-	part := int(m.ID.Part)
-	eventually(h.t, "retention removes a message", func() bool {
-		h.post(g, m.Topic, 20)
-		return h.state(part).Floor.Compare(m.ID.Pos) >= 0
-	})
-}
-
 func testV4(t *testing.T, f Factory) {
 	l := f(t, Options{Partitions: 1, Alone: true})
 	if l.Away == nil {
@@ -308,15 +252,6 @@ func testA7Refused(t *testing.T, f Factory) {
 	if n := len(h.all(0, m.ID.Pos, 10)); n != 1 {
 		t.Errorf("A7: %d events were appended, want 1", n)
 	}
-}
-
-func (h *handle) repliesTo(m chat.Message, before chat.Pos, max int) []chat.Pos {
-	h.t.Helper()
-	got, err := h.Replies(h.ctx(), m.ID, before, max)
-	if err != nil {
-		h.t.Errorf("replies: %v", err)
-	}
-	return got
 }
 
 func testN1(t *testing.T, f Factory) {

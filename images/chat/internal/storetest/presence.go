@@ -6,16 +6,6 @@ import (
 	"chatapp/chat/internal/chat"
 )
 
-// tell is Tell of a server; errors end the test.
-func (h *handle) tell(server string, here chat.Here) chat.Crowd {
-	h.t.Helper()
-	crowd, err := h.Tell(h.ctx(), server, here)
-	if err != nil {
-		h.t.Fatalf("tell presence: %v", err)
-	}
-	return crowd
-}
-
 func testP1(t *testing.T, f Factory) {
 	l := f(t, Options{Partitions: 1})
 	hs := openAll(t, l, 2)

@@ -9,22 +9,6 @@ import (
 	"chatapp/chat/internal/chat"
 )
 
-// fill appends n messages in random batches over topics, by all handles in
-// turn, and gives what the log should hold then.
-func fill(hs []*handle, g *gen, part int, topics []string, n, maxBatch int) []chat.Message {
-	var want []chat.Message
-	for i := 0; len(want) < n; i++ {
-		drafts := make([]chat.Draft, min(1+g.IntN(maxBatch), n-len(want)))
-		for j := range drafts {
-			// Uneven on purpose: the last topics are rare.
-			k := min(g.IntN(len(topics)), g.IntN(len(topics)))
-			drafts[j] = g.draft(topics[k])
-		}
-		want = append(want, messages(drafts, hs[i%len(hs)].append(part, drafts...))...)
-	}
-	return want
-}
-
 func testR1(t *testing.T, f Factory) {
 	hs := openAll(t, f(t, Options{Partitions: 2}), 2)
 	g := newGen(11, "r1")

@@ -153,21 +153,6 @@ func retained(h *handle) (n, bytes int64) {
 	return n, bytes
 }
 
-// atRest reads everything, once retention has done nothing for ten polls.
-func atRest(h *handle) (left []chat.Message) {
-	h.t.Helper()
-	polls, was := 0, h.state(0).Floor
-	eventually(h.t, "retention is at rest", func() bool {
-		left = h.all(0, chat.Pos{}, 100)
-		if now := h.state(0).Floor; now != was {
-			polls, was = 0, now
-		}
-		polls++
-		return polls > 10
-	})
-	return left
-}
-
 func testRetentionMessages(t *testing.T, f Factory) {
 	r := chat.Retention{Messages: 320}
 	h := open(t, f(t, Options{Partitions: 1, Retention: r}))

@@ -13,16 +13,6 @@ import (
 // later is a kind of event that this version does not know.
 const later chat.Kind = 'z'
 
-// eventsBefore is Before; errors end the test.
-func (h *handle) eventsBefore(topic string, bound chat.Pos, max int) []chat.Event {
-	h.t.Helper()
-	got, err := h.Before(h.ctx(), 0, topic, bound, max)
-	if err != nil {
-		h.t.Fatalf("read %d before %v of topic %q: %v", max, bound, topic, err)
-	}
-	return got
-}
-
 // equalEvents checks that two stretches of the log are the same.
 func equalEvents(t *testing.T, clause string, got, want []chat.Event) {
 	t.Helper()

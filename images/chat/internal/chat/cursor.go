@@ -18,8 +18,8 @@ const cursorVersion = "1"
 
 // String is the text form that clients keep and must not look into.
 func (c Cursor) String() string {
-	b := make([]byte, 0, len(cursorVersion)+16+len(c.Pos)*posText)
-	b = append(b, cursorVersion...)
+	var room [128]byte // enough for a few partitions, without an allocation
+	b := append(room[:0], cursorVersion...)
 	b = appendHex(b, c.Epoch, 16)
 	for _, p := range c.Pos {
 		b = p.appendPos(b)

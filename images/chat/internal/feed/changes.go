@@ -170,5 +170,5 @@ func (h *Hub) Whisper(list []chat.Ephemeral) {
 }
 
 func ephemeralFrame(items []Item) *wire.Frame {
-	return &wire.Frame{Text: wire.AppendEphemerals(nil, texts(items))}
+	return &wire.Frame{Text: wire.AppendEphemerals(nil, Texts(items))}
 }

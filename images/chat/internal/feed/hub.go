@@ -66,7 +66,7 @@ func (h *Hub) Attach(to Subscriber, interest Interest, epoch uint64, pos []chat.
 	missed := filtered(h.fresh(after(h.window.items, interest.unfiltered(), pos)), interest)
 	size := 0
 	for _, it := range missed {
-		size += len(it.JSON)
+		size += it.TextSize()
 	}
 	if len(missed) > MaxAttach || size > MaxAttachBytes {
 		return nil, false
@@ -179,7 +179,7 @@ func (h *Hub) Snapshot() Snapshot {
 		Start:   slices.Clone(h.window.start),
 		Head:    slices.Clone(h.window.head),
 		Changed: h.changed,
-		fresh:   func(items []Item) []Item { items, _ = h.Fresh(items); return items },
+		hub:     h,
 		items:   slices.Clip(h.window.items),
 	}
 }

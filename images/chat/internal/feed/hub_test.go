@@ -84,8 +84,8 @@ func TestAttachQueuesWhatCameBetween(t *testing.T) {
 		}
 		h.Detach(s) // again: nothing happens
 	}
-	if len(h.groups[""].public) != 0 || len(h.groups[""].others) != 0 || len(h.groups[""].byTopic) != 0 {
-		t.Errorf("after all have left, the hub keeps %d, %d and %d", len(h.groups[""].public), len(h.groups[""].others), len(h.groups[""].byTopic))
+	if len(h.groups[""].public) != 0 || len(h.groups[""].others) != 0 || len(h.groups[""].audiences) != 0 {
+		t.Errorf("after all have left, the hub keeps %d, %d and %d", len(h.groups[""].public), len(h.groups[""].others), len(h.groups[""].audiences))
 	}
 }
 

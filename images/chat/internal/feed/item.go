@@ -2,7 +2,8 @@ package feed
 
 import (
 	"slices"
-	"sync"
+	"sync/atomic"
+	"time"
 
 	"chatapp/chat/internal/chat"
 	"chatapp/chat/internal/filter"
@@ -15,7 +16,6 @@ import (
 type Item struct {
 	ID    chat.ID
 	Topic string
-	JSON  []byte // of a message: without its numbers
 
 	body    *body
 	numbers *chat.Counted // nil: none
@@ -24,27 +24,28 @@ type Item struct {
 // body is what all Items of one message share.
 type body struct {
 	encoded wire.Encoded
-	message chat.Message
-	at      func() filter.Message // of an ephemeral message; else nil
-
-	once   sync.Once
-	folded *filter.Folded // once a filter has asked
+	draft   *chat.Draft                   // of a message, where it was read; nil: an update
+	at      *time.Time                    // of an ephemeral message; else nil
+	folded  atomic.Pointer[filter.Folded] // nil until a filter asks
 }
 
 // Text is the item as it is sent.
 func (it Item) Text() []byte {
 	if it.numbers == nil {
-		return it.JSON
+		return it.body.encoded.Plain
 	}
 	return it.body.encoded.With(it.numbers.Tally, it.numbers.Vote)
 }
 
+// TextSize is about how many bytes Text has.
+func (it Item) TextSize() int { return len(it.body.encoded.Plain) }
+
 // Size is about how many bytes of memory the item takes.
 func (it Item) Size() int {
-	if it.body == nil {
-		return len(it.JSON)
+	if it.body.draft == nil {
+		return it.TextSize()
 	}
-	return len(it.JSON) + it.body.message.Size()
+	return it.TextSize() + it.body.draft.Size()
 }
 
 // rev is that of the numbers it has.
@@ -94,18 +95,28 @@ func Voted(items []Item, messages []chat.Message) []Item {
 
 // matches reports whether a filter lets the item through.
 func (it Item) matches(m *filter.Matcher) bool {
-	if it.body == nil || it.numbers != nil && it.numbers.Deleted {
+	if it.body.draft == nil || it.numbers != nil && it.numbers.Deleted {
 		return false
 	}
-	it.body.once.Do(func() {
-		subject := Subject(&it.body.message)
-		if it.body.at != nil {
-			subject = it.body.at()
-		}
-		folded := filter.Fold(subject)
-		it.body.folded = &folded
-	})
-	return m.Match(it.body.folded)
+	folded := it.body.folded.Load()
+	if folded == nil {
+		f := filter.Fold(it.subject())
+		folded = &f
+		it.body.folded.Store(folded) // two at once store the same
+	}
+	return m.Match(folded)
+}
+
+// subject is a message that is not deleted as a filter sees it.
+func (it Item) subject() filter.Message {
+	d, at := it.body.draft, it.ID.Time()
+	if it.body.at != nil {
+		at = *it.body.at
+	}
+	return filter.Message{
+		Content: d.Content, Name: d.Name, Email: d.Email, Topic: d.Topic, Account: d.Account,
+		Time: at, Reply: d.ReplyTo != chat.ID{},
+	}
 }
 
 // Subject is a message as a filter sees it.
@@ -116,65 +127,80 @@ func Subject(m *chat.Message) filter.Message {
 	}
 }
 
-// Encode makes the items of messages, in their order.
+// makeItems makes room for n items. One alone, which is what most batches
+// have, is made together with its body.
+func makeItems(n int) ([]Item, []body) {
+	if n == 1 {
+		one := new(struct {
+			items  [1]Item
+			bodies [1]body
+		})
+		return one.items[:], one.bodies[:]
+	}
+	return make([]Item, n), make([]body, n)
+}
+
+// Encode makes the items of messages, in their order. Items keep the messages,
+// which are not to be changed any more.
 func Encode(messages []chat.Message) []Item {
-	items := make([]Item, len(messages))
-	for i, m := range messages {
-		items[i] = encode(m)
+	items, bodies := makeItems(len(messages))
+	for i := range messages {
+		m := &messages[i]
+		encode(&items[i], &bodies[i], m.ID, &m.Draft)
+		if m.Rev != 0 || m.Vote != 0 || m.Deleted {
+			items[i].numbers = &chat.Counted{Change: chat.Change{ID: m.ID, Topic: m.Topic, Rev: m.Rev, Tally: m.Tally}, Vote: m.Vote}
+		}
 	}
 	return items
 }
 
 // encodeEvents makes the items of events that are all of a Known kind.
 func encodeEvents(events []chat.Event) []Item {
-	items := make([]Item, 0, len(events))
-	for _, e := range events {
-		if e.Kind.IsMessage() {
-			items = append(items, encode(e.Message()))
+	items, bodies := makeItems(len(events))
+	n := 0
+	for i := range events {
+		if e := &events[i]; e.Kind.IsMessage() {
+			encode(&items[n], &bodies[n], e.ID, &e.Draft)
+			n++
 		}
 	}
-	return items
+	return items[:n:n]
 }
 
-func encode(m chat.Message) Item {
-	encoded := wire.Encode(m)
-	it := Item{ID: m.ID, Topic: m.Topic, JSON: encoded.Plain, body: &body{encoded: encoded, message: m}}
-	if m.Rev != 0 || m.Vote != 0 {
-		it.numbers = &chat.Counted{Change: chat.Change{ID: m.ID, Topic: m.Topic, Rev: m.Rev, Tally: m.Tally}, Vote: m.Vote}
-	}
-	return it
+func encode(it *Item, b *body, id chat.ID, d *chat.Draft) {
+	b.encoded, b.draft = wire.Encode(id, d), d
+	it.ID, it.Topic, it.body = id, d.Topic, b
 }
 
 // encodeEphemerals makes the items of ephemeral messages.
 func encodeEphemerals(list []chat.Ephemeral) []Item {
-	items := make([]Item, len(list))
-	for i, e := range list {
+	items, bodies := makeItems(len(list))
+	for i := range list {
+		e, b := &list[i], &bodies[i]
+		b.encoded.Plain = wire.AppendEphemeral(make([]byte, 0, e.Size()+160), *e)
+		b.draft, b.at = &e.Draft, &e.At
 		order := chat.ID{Pos: chat.Pos{Seq: uint32(i + 1)}} // they have no id: this one keeps their order
-		items[i] = Item{ID: order, Topic: e.Topic, JSON: wire.AppendEphemeral(make([]byte, 0, e.Size()+160), e), body: &body{
-			at: func() filter.Message {
-				return filter.Message{
-					Content: e.Content, Name: e.Name, Email: e.Email, Topic: e.Topic, Account: e.Account, Time: e.At,
-				}
-			},
-		}}
+		items[i] = Item{ID: order, Topic: e.Topic, body: b}
 	}
 	return items
 }
 
-func texts(items []Item) [][]byte {
-	list := make([][]byte, len(items))
-	for i, it := range items {
-		list[i] = it.Text()
+func appendTexts(list [][]byte, items []Item) [][]byte {
+	for _, it := range items {
+		list = append(list, it.Text())
 	}
 	return list
 }
 
 // Texts gives the encoded items.
-func Texts(items []Item) [][]byte { return texts(items) }
+func Texts(items []Item) [][]byte { return appendTexts(make([][]byte, 0, len(items)), items) }
 
 // Frame makes the messages frame of items. cursor covers everything up to the
 // last of them.
-func Frame(items []Item, cursor string) *wire.Frame { return wire.NewMessages(texts(items), cursor) }
+func Frame(items []Item, cursor string) *wire.Frame {
+	var room [16][]byte // enough for most batches, without an allocation
+	return wire.NewMessages(appendTexts(room[:0], items), cursor)
+}
 
 // Sort puts items in the order of their ids, in place: partitions arrive each
 // at its own pace.

@@ -104,11 +104,12 @@ func (n *numbers) trim(start []chat.Pos) {
 }
 
 func update(c chat.Change) Item {
-	return Item{ID: c.ID, Topic: c.Topic, JSON: wire.AppendUpdate(make([]byte, 0, 96), c)}
+	b := &body{encoded: wire.Encoded{Plain: wire.AppendUpdate(make([]byte, 0, 96), c)}}
+	return Item{ID: c.ID, Topic: c.Topic, body: b}
 }
 
 func updatesFrame(items []Item) *wire.Frame {
-	return &wire.Frame{Text: wire.AppendUpdates(nil, texts(items))}
+	return &wire.Frame{Text: wire.AppendUpdates(nil, Texts(items))}
 }
 
 // Updates makes the updates frame of changes.

@@ -14,27 +14,21 @@ type view struct {
 	items []Item // in order
 	frame *wire.Frame
 
-	topic *topicItems // the topic looked at last
-	next  *view       // the view with that topic, too
-}
-
-// topicItems is a topic of the batch that subscribers have named, and its items.
-type topicItems struct {
-	topic string
-	items []Item
+	audience *audience // the one looked at last
+	next     *view     // the view with its items, too
 }
 
 // everybody is the sight that all subscribers have in common.
 var everybody chat.Sight
 
-// with is the view that has the items of one more topic.
-func (v *view) with(t *topicItems) *view {
-	if v.topic == t {
+// with is the view that has the items of one more audience.
+func (v *view) with(a *audience) *view {
+	if v.audience == a {
 		return v.next
 	}
-	v.topic, v.next = t, &view{items: t.items}
+	v.audience, v.next = a, &view{items: a.items}
 	if len(v.items) > 0 {
-		v.next.items = slices.Concat(v.items, t.items)
+		v.next.items = slices.Concat(v.items, a.items)
 		Sort(v.next.items)
 	}
 	return v.next

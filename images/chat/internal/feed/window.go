@@ -109,7 +109,7 @@ type Snapshot struct {
 	Head    []chat.Pos      // by partition: how far the log had been read
 	Changed <-chan struct{} // closed once Epoch or Head is another
 
-	fresh func([]Item) []Item // gives items with their newest numbers (Hub.Fresh)
+	hub   *Hub
 	items []Item
 }
 
@@ -118,6 +118,12 @@ func (s Snapshot) Cursor() string { return chat.Cursor{Epoch: s.Epoch, Pos: s.He
 
 // Covers reports whether everything after pos, up to Head, is in the snapshot.
 func (s Snapshot) Covers(pos []chat.Pos) bool { return covers(s.Start, pos) }
+
+// fresh gives items with their newest numbers.
+func (s Snapshot) fresh(items []Item) []Item {
+	items, _ = s.hub.Fresh(items)
+	return items
+}
 
 // After gives the items of interest that come after pos, in order of arrival.
 func (s Snapshot) After(interest Interest, pos []chat.Pos) []Item {

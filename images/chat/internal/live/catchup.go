@@ -99,7 +99,7 @@ func onePage(items []feed.Item) int {
 		if i == pageMessages || size >= pageBytes {
 			return i
 		}
-		size += len(it.JSON)
+		size += it.TextSize()
 	}
 	return len(items)
 }

@@ -173,7 +173,7 @@ func lastPage(items []feed.Item) []feed.Item {
 		if size >= pageBytes {
 			return items[i+1:]
 		}
-		size += len(items[i].JSON)
+		size += items[i].TextSize()
 	}
 	return items
 }

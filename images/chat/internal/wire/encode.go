@@ -29,7 +29,7 @@ func AppendMessage(b []byte, m chat.Message) []byte {
 	if m.Deleted {
 		m.Content = ""
 	}
-	b, _ = appendPlain(b, m)
+	b, _ = appendPlain(b, m.ID, &m.Draft)
 	return append(appendNumbers(b[:len(b)-1], m.Tally, m.Vote), '}')
 }
 
@@ -41,9 +41,13 @@ type Encoded struct {
 }
 
 // Encode encodes a message without its numbers.
-func Encode(m chat.Message) Encoded {
+func Encode(id chat.ID, d *chat.Draft) Encoded {
+	size := d.Size() + 160
+	if d.ReplyTo != (chat.ID{}) || d.Account != "" {
+		size += 80
+	}
 	var e Encoded
-	e.Plain, e.content = appendPlain(make([]byte, 0, m.Size()+200), m)
+	e.Plain, e.content = appendPlain(make([]byte, 0, size), id, d)
 	return e
 }
 
@@ -61,30 +65,30 @@ func (e Encoded) With(t chat.Tally, vote int8) []byte {
 }
 
 // appendPlain also gives the place of the content, which comes last.
-func appendPlain(b []byte, m chat.Message) ([]byte, int) {
+func appendPlain(b []byte, id chat.ID, d *chat.Draft) ([]byte, int) {
 	start := len(b)
 	b = append(b, `{"id":"`...)
-	b = m.ID.AppendText(b)
+	b = id.AppendText(b)
 	b = append(b, `","key":"`...)
-	b = append(b, m.Key...) // its characters need no escape: chat.ValidKey
+	b = append(b, d.Key...) // its characters need no escape: chat.ValidKey
 	b = append(b, `","topic":`...)
-	b = appendString(b, m.Topic)
+	b = appendString(b, d.Topic)
 	b = append(b, `,"name":`...)
-	b = appendString(b, m.Name)
+	b = appendString(b, d.Name)
 	b = append(b, `,"email":`...)
-	b = appendString(b, m.Email)
+	b = appendString(b, d.Email)
 	b = append(b, `,"time":`...)
-	b = AppendTime(b, m.Time())
-	if m.ReplyTo != (chat.ID{}) {
+	b = AppendTime(b, id.Time())
+	if d.ReplyTo != (chat.ID{}) {
 		b = append(b, `,"reply_to":"`...)
-		b = m.ReplyTo.AppendText(b)
+		b = d.ReplyTo.AppendText(b)
 		b = append(b, '"')
 	}
-	b = appendAccount(b, m.Account)
+	b = appendAccount(b, d.Account)
 	b = append(b, ',')
 	content := len(b) - start
 	b = append(b, `"content":`...)
-	b = appendString(b, m.Content)
+	b = appendString(b, d.Content)
 	return append(b, '}'), content
 }
 
@@ -135,7 +139,7 @@ func AppendUpdate(b []byte, c chat.Change) []byte {
 // AppendUpdates appends an updates frame around encoded updates.
 func AppendUpdates(b []byte, updates [][]byte) []byte {
 	b = append(b, `{"type":"updates","updates":[`...)
-	b = appendJoined(b, updates)
+	b = appendJoined(b, updates, joinedTail)
 	return append(b, "]}"...)
 }
 
@@ -160,7 +164,7 @@ func AppendEphemeral(b []byte, e chat.Ephemeral) []byte {
 // AppendEphemerals appends an ephemeral frame around encoded messages.
 func AppendEphemerals(b []byte, messages [][]byte) []byte {
 	b = append(b, `{"type":"ephemeral","messages":[`...)
-	b = appendJoined(b, messages)
+	b = appendJoined(b, messages, joinedTail)
 	return append(b, "]}"...)
 }
 
@@ -180,7 +184,7 @@ func AppendList(b []byte, messages []chat.Message) []byte {
 // encoded messages joined by commas.
 func AppendMessages(b []byte, parts [][]byte, cursor string) []byte {
 	b = append(b, messagesHead...)
-	b = appendJoined(b, parts)
+	b = appendJoined(b, parts, len(cursor)+messagesEnd)
 	b = append(b, `],"cursor":"`...)
 	b = append(b, cursor...)
 	return append(b, `"}`...)
@@ -211,7 +215,7 @@ func AppendWelcome(b []byte, w Welcome) []byte {
 	b = append(b, `","recovered":`...)
 	b = strconv.AppendBool(b, w.Recovered)
 	b = append(b, `,"messages":[`...)
-	b = appendJoined(b, w.Messages)
+	b = appendJoined(b, w.Messages, joinedTail)
 	b = append(b, `],"more":`...)
 	b = strconv.AppendBool(b, w.More)
 	b = appendBefore(b, w.Before)
@@ -275,7 +279,7 @@ func AppendVoted(b []byte, c chat.Counted) []byte {
 // messages, more, before.
 func AppendPage(b []byte, messages [][]byte, page chat.Page) []byte {
 	b = append(b, `"messages":[`...)
-	b = appendJoined(b, messages)
+	b = appendJoined(b, messages, joinedTail)
 	b = append(b, `],"more":`...)
 	b = strconv.AppendBool(b, page.More)
 	return append(appendBefore(b, page.Before), '}')
@@ -370,14 +374,10 @@ func AppendBye(b []byte, reason string, reconnectIn time.Duration) []byte {
 }
 
 // appendJoined appends parts joined by commas. It makes room for all of them
-// and the frame's end at once: a page waits for as long as its client likes, so
-// it must not be in a slice twice its size.
-func appendJoined(b []byte, parts [][]byte) []byte {
-	size := joinedTail
-	for _, part := range parts {
-		size += len(part) + 1
-	}
-	b = slices.Grow(b, size)
+// and the frame's end, of so many bytes, at once: a page waits for as long as
+// its client likes, so it must not be in a slice twice its size.
+func appendJoined(b []byte, parts [][]byte, end int) []byte {
+	b = slices.Grow(b, joinedSize(parts)+end)
 	for i, part := range parts {
 		if i > 0 {
 			b = append(b, ',')
@@ -387,7 +387,15 @@ func appendJoined(b []byte, parts [][]byte) []byte {
 	return b
 }
 
-// joinedTail is about what follows the messages of a frame: a cursor, more.
+// joinedSize is the bytes of parts, and a comma after each.
+func joinedSize(parts [][]byte) (size int) {
+	for _, part := range parts {
+		size += len(part) + 1
+	}
+	return size
+}
+
+// joinedTail is about what follows the list in most frames: a cursor, more.
 const joinedTail = 128
 
 // appendString appends s as a JSON string; what is not UTF-8, which only a

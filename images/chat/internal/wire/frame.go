@@ -12,14 +12,14 @@ type Frame struct {
 // messagesHead is how a messages frame begins.
 const messagesHead = `{"type":"messages","messages":[`
 
+// messagesEnd is the bytes that follow the list, without the cursor.
+const messagesEnd = len(`],"cursor":""}`)
+
 // NewMessages makes a messages frame of encoded messages. Such frames can be
 // joined while they wait.
 func NewMessages(messages [][]byte, cursor string) *Frame {
-	size := 0
-	for _, m := range messages {
-		size += len(m) + 1
-	}
-	text := AppendMessages(make([]byte, 0, size+len(cursor)+64), messages, cursor)
+	size := joinedSize(messages)
+	text := AppendMessages(make([]byte, 0, len(messagesHead)+size+len(cursor)+messagesEnd), messages, cursor)
 	return &Frame{Text: text, from: len(messagesHead), to: len(messagesHead) + size - 1, cursor: cursor}
 }
 

@@ -3,17 +3,24 @@ package chat
 import (
 	"context"
 	"crypto/rand"
-	"strconv"
 	"time"
 )
 
 // holderWait bounds the question who holds an address.
 const holderWait = 2 * time.Second
 
-// admitGuest says why a guest may not speak with an address.
-func (s *Service) admitGuest(address string) error {
+// admitGuests says why no guest may speak, whatever it says.
+func (s *Service) admitGuests() error {
 	if s.options.GuestsRead {
 		return &Error{Code: CodeUnauthorised, Message: "guests may only read here: sign in"}
+	}
+	return nil
+}
+
+// admitGuest says why a guest may not speak with an address.
+func (s *Service) admitGuest(address string) error {
+	if err := s.admitGuests(); err != nil {
+		return err
 	}
 	if s.options.Holder == nil {
 		return nil
@@ -36,7 +43,7 @@ func (s *Service) Left(ctx context.Context, room, account string, version uint64
 	done := make(chan error, 1)
 	s.writers[PartitionOf(room, len(s.writers))].add(pending{
 		kind:  KindLeft,
-		draft: Draft{Key: rand.Text(), Topic: room, Account: account, Content: strconv.FormatUint(version, 10)},
+		draft: departure(rand.Text(), room, account, version).Draft,
 		done:  func(_ Message, _ bool, err error) { done <- err },
 	})
 	select {

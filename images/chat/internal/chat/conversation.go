@@ -42,6 +42,11 @@ func (s *Service) Vote(ctx context.Context, who Principal, v VoteDraft) (Counted
 }
 
 func (s *Service) ballot(who Principal, v VoteDraft) (Ballot, error) {
+	if !who.SignedIn() {
+		if err := s.admitGuests(); err != nil {
+			return Ballot{}, err
+		}
+	}
 	if v.Vote < -1 || v.Vote > 1 {
 		return Ballot{}, badMessage("vote: send 1, -1, or 0 to take a vote back")
 	}
@@ -147,13 +152,13 @@ func (s *Service) fact(who Principal, id ID) (fact, error) {
 			return fact{}, Unavailable(err)
 		}
 		if events = s.spoken(events); len(events) == 0 {
-			return fact{}, errGone()
+			return fact{}, SightOf(who).refuse(errGone())
 		}
 		f = fact{topic: events[0].Draft.Topic, account: events[0].Draft.Account}
 		s.facts.put(id, f)
 	}
 	if !SightOf(who).Sees(f.topic) {
-		return fact{}, errGone()
+		return fact{}, SightOf(who).refuse(errGone())
 	}
 	return f, nil
 }

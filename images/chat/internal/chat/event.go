@@ -1,5 +1,10 @@
 package chat
 
+import (
+	"math"
+	"strconv"
+)
+
 // Kind says what an event is. Stores keep it as the first byte of a record, so
 // a value never changes its meaning and is never used again.
 type Kind byte
@@ -9,9 +14,10 @@ const (
 	// its own, so that a version that knows nothing of rooms steps over it.
 	KindMessage Kind = 'm'
 	KindRoom    Kind = 'r'
-	// KindLeft says that Draft.Account is no member of the room Draft.Topic any
-	// more: what comes after it in the log is not for that account. The
-	// draft's content is the version of the room, in decimal digits.
+	// KindLeft says that an account is no member of a room any more: what comes
+	// after it in the log is not for that account. Event.Departure reads it. It
+	// lies in the partition of the room, but in a topic of its own, for it is
+	// nothing that was said: it moves the room's last message by nothing.
 	KindLeft Kind = 'x'
 	// KindDamaged stands for what is at a position of the log and cannot be
 	// read. It is never appended.
@@ -62,6 +68,30 @@ func NewEvent(d Draft) Event {
 
 // Message gives the message that an event is, of a kind that IsMessage.
 func (e Event) Message() Message { return Message{ID: e.ID, Draft: e.Draft} }
+
+// leftTopic is the topic of events of KindLeft. No room is called that.
+const leftTopic = "~"
+
+// departure is the event that says that an account has left a room.
+func departure(key, room, account string, version uint64) Event {
+	return Event{Kind: KindLeft, Draft: Draft{
+		Key: key, Topic: leftTopic, Name: room, Account: account, Content: strconv.FormatUint(version, 10),
+	}}
+}
+
+// Departure gives, of an event of KindLeft, who has left which room with which
+// version of it. A version that cannot be read is the highest: rather out.
+func (e Event) Departure() (room, account string, version uint64) {
+	room = e.Draft.Name
+	if room == "" { // as they were kept at first
+		room = e.Draft.Topic
+	}
+	version, err := strconv.ParseUint(e.Draft.Content, 10, 64)
+	if err != nil {
+		version = math.MaxUint64
+	}
+	return room, e.Draft.Account, version
+}
 
 // Size is how many bytes of Retention.Bytes the event takes.
 func (e Event) Size() int { return e.Draft.Size() }

@@ -35,8 +35,8 @@ const (
 // then id. CodeNotFound: a topic is not there for who. A message to which replies are asked for, and that who does not
 // see, is CodeNotFound.
 func (s *Service) Find(ctx context.Context, who Principal, q Query) (Page, error) {
-	if len(SightOf(who).Unseen(q.Topics)) > 0 {
-		return Page{}, noTopic()
+	if sight := SightOf(who); len(sight.Unseen(q.Topics)) > 0 {
+		return Page{}, sight.refuse(noTopic())
 	}
 	q.Limit = max(1, min(q.Limit, MaxHistory))
 	read := func(before ID, limit int) (Page, error) {

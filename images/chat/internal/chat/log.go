@@ -125,11 +125,11 @@ type State struct {
 	Floor Pos    // everything at or before it may have been removed
 }
 
-// TopicInfo describes a topic that has messages.
+// TopicInfo describes a topic.
 type TopicInfo struct {
 	Topic    string
 	Messages int64 // that retention has left
-	Last     ID    // its last message
+	Last     ID    // its last event; of a room that is silent, when it was made
 }
 
 // Retention says how much of the past the log keeps. Whichever limit is

@@ -63,13 +63,18 @@ func (s *Service) clean(sender Principal, d Draft) (Draft, error) {
 			return d, err
 		}
 	}
+	if !sender.SignedIn() && !IsRoom(d.Topic) {
+		if err := s.admitGuests(); err != nil {
+			return d, err
+		}
+	}
 	d.Account = sender.Account
 	d, err := d.Clean()
 	switch {
 	case err != nil:
 		return d, err
 	case !SightOf(sender).Sees(d.Topic):
-		return d, noTopic()
+		return d, SightOf(sender).refuse(noTopic())
 	case sender.SignedIn():
 		return d, nil
 	}

@@ -1,6 +1,9 @@
 package chat
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Principal says on whose behalf a call is made. It is an argument of every
 // use case, never hidden in a context. The zero Principal is a guest.
@@ -26,6 +29,11 @@ type Rooms interface {
 	List() []string
 	// Name gives the present name of one of them, "" for any other topic.
 	Name(room string) string
+	// Created tells when one of them was made; zero for any other topic.
+	Created(room string) time.Time
+	// Stale reports that what Has says is not known: whoever keeps them could
+	// not be asked for too long.
+	Stale() bool
 	// Check asks whoever keeps them. When it has returned nil, Has knows of
 	// every removal that was answered before Check was called.
 	Check(ctx context.Context) error

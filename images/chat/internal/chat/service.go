@@ -138,8 +138,8 @@ func (s *Service) Close(ctx context.Context) error {
 // Partitions is how many partitions the log has.
 func (s *Service) Partitions() int { return len(s.writers) }
 
-// Topics gives at most limit topics that who sees, the most recently used
-// first, of those last used before an ID (the zero ID: all); and what to go on
+// Topics gives at most limit topics that who sees, rooms in which nothing was
+// said among them, the most recently used first, of those last used before an ID (the zero ID: all); and what to go on
 // after, the zero ID if these are the last.
 //
 // All callers share one list. It has what was posted on this process before

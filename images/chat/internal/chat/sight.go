@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"slices"
 )
 
@@ -37,6 +38,17 @@ func (s Sight) Unseen(topics TopicSet) []string {
 	}
 	return list
 }
+
+// refuse gives the answer about what is not seen: that it is not there, or, as
+// long as nobody knows what is, that it cannot be told.
+func (s Sight) refuse(notThere *Error) *Error {
+	if s.rooms != nil && s.rooms.Stale() {
+		return Unavailable(errStale)
+	}
+	return notThere
+}
+
+var errStale = errors.New("what rooms there are for this account is not known")
 
 // recheck leaves out, in place, what is of rooms that who has left. The log may
 // be read ahead of what this process has heard of memberships, so whoever has

@@ -3,6 +3,7 @@ package chat
 import (
 	"cmp"
 	"context"
+	"hash/fnv"
 	"slices"
 	"sync"
 	"time"
@@ -144,12 +145,26 @@ func (l *topicList) page(ctx context.Context, sight Sight, after ID, limit int) 
 		}
 	}
 	for _, room := range sight.Rooms() {
-		if info := l.info(room); info.Last != (ID{}) && (after == (ID{}) || info.Last.Compare(after) < 0) {
+		info := l.info(room)
+		if info.Messages <= 0 {
+			info = silent(room, sight.rooms.Created(room), len(l.through))
+		}
+		if after == (ID{}) || info.Last.Compare(after) < 0 {
 			page = append(page, info)
 		}
 	}
 	slices.SortFunc(page, newestFirst)
 	return page[:min(len(page), limit)], nil
+}
+
+// silent is a room in which nothing is said (any more). It was used last when
+// it was made. Among rooms of one millisecond its name decides, so that a page
+// can go on after each.
+func silent(room string, created time.Time, partitions int) TopicInfo {
+	h := fnv.New32a()
+	h.Write([]byte(room))
+	at := Pos{Ms: uint64(max(0, created.UnixMilli())), Seq: h.Sum32()}
+	return TopicInfo{Topic: room, Last: ID{Pos: at, Part: uint8(PartitionOf(room, partitions))}}
 }
 
 // lastUsedBefore gives the part of a sorted list that was last used before an

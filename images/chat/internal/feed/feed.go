@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
-	"strconv"
 	"sync"
 	"time"
 
@@ -256,11 +254,7 @@ func (f *Feed) publish(part int, batch chat.Batch) {
 		before := chat.Batch{After: batch.After, Events: batch.Events[:i], Through: e.ID.Pos}
 		f.hub.Publish(part, before)
 		batch.After, batch.Events, i = e.ID.Pos, batch.Events[i+1:], -1
-		version, err := strconv.ParseUint(e.Draft.Content, 10, 64)
-		if err != nil {
-			version = math.MaxUint64 // not ours: rather out
-		}
-		f.options.Left(e.Draft.Topic, e.Draft.Account, version)
+		f.options.Left(e.Departure())
 	}
 	f.hub.Publish(part, batch)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"chatapp/chat/internal/chat"
 )
@@ -55,6 +56,14 @@ func (c *caller) Name(room string) string {
 	r, _ := c.find(room)
 	return r.Name
 }
+
+func (c *caller) Created(room string) time.Time {
+	r, _ := c.find(room)
+	return r.Created
+}
+
+// Stale implements chat.Rooms: they were read for this call.
+func (c *caller) Stale() bool { return false }
 
 func (c *caller) Check(ctx context.Context) error {
 	rooms, err := c.dir.Rooms(ctx, c.id)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"chatapp/chat/internal/chat"
 )
@@ -102,6 +103,7 @@ func (s *Seat) Principal() chat.Principal {
 func (s *Seat) Rooms() []Room {
 	var list []Room
 	if s.v.Stale() {
+		s.person.unsure.Store(true) // or nobody would tell it of its rooms again
 		return nil
 	}
 	for _, r := range *s.person.rooms.Load() {
@@ -114,11 +116,7 @@ func (s *Seat) Rooms() []Room {
 // Has implements chat.Rooms. While the directory can't be reached, there is
 // nothing.
 func (p *person) Has(room string) bool {
-	_, in := (*p.rooms.Load())[room]
-	if in && p.v.Stale() {
-		p.unsure.Store(true)
-		return false
-	}
+	_, in := p.find(room)
 	return in
 }
 
@@ -137,10 +135,23 @@ func (p *person) Name(room string) string {
 	return r.Name
 }
 
+// Created implements chat.Rooms.
+func (p *person) Created(room string) time.Time {
+	r, _ := p.find(room)
+	return r.Created
+}
+
+// Stale implements chat.Rooms.
+func (p *person) Stale() bool { return p.v.Stale() }
+
 // Check implements chat.Rooms.
 func (p *person) Check(ctx context.Context) error { return failed(p.load(ctx)) }
 
 func (p *person) find(room string) (Room, bool) {
 	r, in := (*p.rooms.Load())[room]
-	return r, in && !p.v.Stale()
+	if in && p.v.Stale() {
+		p.unsure.Store(true)
+		return Room{}, false
+	}
+	return r, in
 }

@@ -199,6 +199,7 @@ func TestOpenAPI(t *testing.T) {
 		"GET /ws 101": "every test of frames", "GET /ws 400": "TestUpgrade", "GET /ws 403": "TestUpgrade",
 		"GET /ws 503": "TestLimitOfConnections", "POST /api/v1/messages 403": "TestCrossOriginPosts",
 		"GET /metrics 404":         "TestMetricsOnThePublicPort",
+		"GET /metrics 401":         "TestGuestsMayNot",
 		"GET /api/v1/messages 500": "TestPanicsAreLoggedAndAnswered", "POST /api/v1/messages 500": "TestPanicsAreLoggedAndAnswered",
 		"GET /api/v1/messages 429": "TestReadLimitOverHTTP", "GET /api/v1/topics 429": "TestReadLimitOverHTTP",
 		"GET /api/v1/topics 500":       "TestPanicsAreLoggedAndAnswered",

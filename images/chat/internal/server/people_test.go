@@ -509,7 +509,7 @@ func TestRoomMessages(t *testing.T) {
 // roomOf makes a room called den.
 func roomOf(t *testing.T, p *pod, by someone, others ...someone) string {
 	t.Helper()
-	var mails []string
+	mails := []string{}
 	for _, o := range others {
 		mails = append(mails, o.mail)
 	}

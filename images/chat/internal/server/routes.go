@@ -64,7 +64,14 @@ func New(c Config, service *chat.Service, sessions *live.Sessions, metrics *live
 	route("GET /healthz", "health", healthz)
 	route("GET /readyz", "health", readyz(sessions, c))
 	if c.PublicMetrics {
-		mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+		figures := http.Handler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+		if all := figures; c.Guests == GuestsNone {
+			figures = s.signedIn(func(w http.ResponseWriter, r *http.Request, _ caller) error {
+				all.ServeHTTP(w, r)
+				return nil
+			})
+		}
+		mux.Handle("GET /metrics", figures)
 	}
 	route("GET /{$}", "page", files.serve) // also when there is no page
 	for path := range files.byPath {

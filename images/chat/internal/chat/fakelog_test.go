@@ -24,6 +24,7 @@ type fakeLog struct {
 	floor   Pos            // of every partition; Before does not mind it
 	err     error          // of the calls that read
 	asked   map[string]int // calls by name, of those that are counted
+	slow    time.Duration  // that Topics takes
 }
 
 // times is how often the calls of these names were made.
@@ -109,10 +110,17 @@ func (s *fakeLog) State(_ context.Context, part int) (State, error) {
 	return state, s.err
 }
 
-func (s *fakeLog) Topics(_ context.Context, part int) ([]TopicInfo, error) {
+func (s *fakeLog) Topics(ctx context.Context, part int) ([]TopicInfo, error) {
+	s.mu.Lock()
+	s.asked["topics"]++
+	s.mu.Unlock()
+	select {
+	case <-time.After(s.slow):
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.asked["topics"]++
 	if s.err != nil {
 		return nil, s.err
 	}

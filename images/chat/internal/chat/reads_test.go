@@ -281,3 +281,44 @@ func TestTopicsAreShared(t *testing.T) {
 		tails.Wait()
 	})
 }
+
+// TestListOutlivesItsQuestion: with many topics on a busy machine the list
+// takes longer to read than anybody waits. It is read all the same, once, and
+// who asks then gets it at once, also while it is read anew.
+func TestListOutlivesItsQuestion(t *testing.T) {
+	service(t, 1, func(t *testing.T, s *Service, log *fakeLog) {
+		log.slow = 12 * time.Second
+		if _, _, err := s.Post(t.Context(), Guest, keyed("k")); err != nil {
+			t.Fatal(err)
+		}
+		ask := func() (int, error) {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			infos, _, err := s.Topics(ctx, Guest, ID{}, 10)
+			return len(infos), err
+		}
+		for range 2 {
+			if n, err := ask(); err == nil || AsError(err).Code != CodeUnavailable {
+				t.Fatalf("before the list can be there: %d topics, %v; want unavailable", n, err)
+			}
+		}
+		for range 3 {
+			if n, err := ask(); n != 1 || err != nil {
+				t.Fatalf("%d topics, %v; want 1", n, err)
+			}
+		}
+		if n := log.times("topics"); n != 1 {
+			t.Errorf("the log was asked %d times; want once", n)
+		}
+		time.Sleep(scanShare * log.slow) // it is due again
+		for range 10 {
+			began := time.Now()
+			if n, err := ask(); n != 1 || err != nil || time.Since(began) > time.Second {
+				t.Fatalf("%d topics, %v after %v; want 1 soon", n, err, time.Since(began))
+			}
+		}
+		if n := log.times("topics"); n != 2 {
+			t.Errorf("the log was asked %d times; want twice", n)
+		}
+	})
+}

@@ -17,7 +17,8 @@ import (
 // but through a Sight.
 //
 // It is safe for use by many goroutines. Start starts its own, one for each
-// partition; Close ends and joins them.
+// partition, and Topics now and then one that reads the list; Close ends and
+// joins them.
 type Service struct {
 	log     Log
 	options Options
@@ -109,6 +110,7 @@ func (s *Service) Close(ctx context.Context) error {
 		s.votes[part].close()
 		s.whispers[part].close()
 	}
+	s.topics.close(ctx)
 	ended := make(chan struct{})
 	go func() { s.running.Wait(); close(ended) }()
 	select {
@@ -145,7 +147,8 @@ func (s *Service) Partitions() int { return len(s.writers) }
 // All callers share one list. It has what was posted on this process before
 // the call, what others have posted soon after, and lacks what retention has
 // removed in time: within a second of a call, or as long as the list takes to
-// make, many times over.
+// make, many times over. While it is made for the first time, which with very
+// many topics may outlast ctx, calls wait, and then are CodeUnavailable.
 func (s *Service) Topics(ctx context.Context, who Principal, after ID, limit int) (page []TopicInfo, next ID, err error) {
 	sight := SightOf(who)
 	page, err = s.topics.page(ctx, sight, after, limit+1)

@@ -15,18 +15,22 @@ import (
 // and then, however many people ask for it. It is safe for use by many
 // goroutines. Until the first question it holds and does nothing.
 //
+// A scan, which reads the list, is a goroutine of its own. It outlives the
+// question that began it, whose deadline may be shorter than a scan of many
+// topics takes on a busy machine: else no question would ever be answered.
+//
 // Posts and tails tell it what they do, so mu is never held for work that
 // grows with the number of topics.
 type topicList struct {
-	log Log
-
-	scanning chan struct{} // capacity 1: what is in it reads the log
+	log    Log
+	ctx    context.Context // of the scans
+	cancel context.CancelCauseFunc
 
 	mu    sync.Mutex
+	scan  *topicScan           // under way; nil: none
 	read  *readTopics          // by the last scan; nil: never asked for
 	fresh map[string]TopicInfo // what was heard since, in place of what was read
 	early []Event              // heard since the scan under way began
-	scans bool                 // one is under way
 	due   time.Time            // of the next scan
 
 	sorted    []TopicInfo         // the public ones that were fresh at the last sort
@@ -40,6 +44,12 @@ type topicList struct {
 	moved   chan struct{} // closed, and replaced, when through moves
 }
 
+// topicScan is one scan. err is valid when done is closed.
+type topicScan struct {
+	done chan struct{}
+	err  error
+}
+
 // readTopics is what the log gave. It is not changed after it is made.
 type readTopics struct {
 	infos  map[string]TopicInfo
@@ -50,7 +60,11 @@ const (
 	// listAge is how long a list that the log has given is good at the least,
 	// and scanShare how many times as long as it took to make.
 	listAge   = time.Second
-	scanShare = 20
+	scanShare = 50
+	// scanTime bounds a scan, and scanWait how long the question that began
+	// one waits for it where there is a list from before.
+	scanTime = 2 * time.Minute
+	scanWait = 250 * time.Millisecond
 	// sortShare is the same of sorting what is fresh.
 	sortShare = 20
 	// ownWait is how long a question waits until the tails have heard what
@@ -62,9 +76,27 @@ const (
 )
 
 func newTopicList(log Log) *topicList {
-	return &topicList{
-		log: log, scanning: make(chan struct{}, 1), moved: make(chan struct{}),
+	l := &topicList{
+		log: log, moved: make(chan struct{}),
 		through: make([]Pos, log.Partitions()), posted: make([]Pos, log.Partitions()),
+	}
+	l.ctx, l.cancel = context.WithCancelCause(context.Background())
+	return l
+}
+
+// close gives up the scan under way, if there is one, and joins it, unless ctx
+// ends first. None begins afterwards.
+func (l *topicList) close(ctx context.Context) {
+	l.mu.Lock()
+	l.cancel(errClosed)
+	scan := l.scan
+	l.mu.Unlock()
+	if scan == nil {
+		return
+	}
+	select {
+	case <-scan.done:
+	case <-ctx.Done():
 	}
 }
 
@@ -93,7 +125,7 @@ func (l *topicList) heard(part int, batch Batch) {
 		if !e.Kind.IsMessage() {
 			continue
 		}
-		if l.scans && len(l.early) < earlyMost {
+		if l.scan != nil && len(l.early) < earlyMost {
 			l.early = append(l.early, Event{ID: e.ID, Draft: Draft{Topic: e.Draft.Topic}})
 		}
 		if l.read != nil {
@@ -251,57 +283,60 @@ func (l *topicList) sort() {
 	}
 }
 
-// renew reads the list from the log when it is due. Only those who find no
-// list at all wait for somebody else to do it.
+// renew has the list read from the log when it is due, and waits until there
+// is one: those who find none for as long as they like, the one who had it
+// read anew for a moment, which is enough for few topics.
 func (l *topicList) renew(ctx context.Context) error {
-	for {
-		l.mu.Lock()
-		none, due := l.read == nil, !time.Now().Before(l.due)
-		l.mu.Unlock()
-		if !due {
-			return nil
-		}
+	l.mu.Lock()
+	none, scan, mine := l.read == nil, l.scan, false
+	if scan == nil && !time.Now().Before(l.due) && l.ctx.Err() == nil {
+		scan, mine = &topicScan{done: make(chan struct{})}, true
+		l.scan = scan
+		go l.run(scan, slices.Clone(l.posted))
+	}
+	l.mu.Unlock()
+	var enough <-chan time.Time
+	switch {
+	case none && scan == nil:
+		return errClosed
+	case none:
+	case mine:
+		timer := time.NewTimer(scanWait)
+		defer timer.Stop()
+		enough = timer.C
+	default:
+		return nil
+	}
+	select {
+	case <-scan.done:
 		if none {
-			select {
-			case l.scanning <- struct{}{}:
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		} else {
-			select {
-			case l.scanning <- struct{}{}:
-			default:
-				return nil
-			}
+			return scan.err
 		}
-		l.mu.Lock()
-		due = !time.Now().Before(l.due)
-		l.mu.Unlock()
-		var err error
-		if due {
-			err = l.scan(ctx)
-		}
-		<-l.scanning
-		if err != nil {
-			return err
-		}
+		return nil // the list from before will do
+	case <-enough:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
-// scan reads the list from the log. Whoever does it has filled scanning.
-func (l *topicList) scan(ctx context.Context) error {
+// run is a scan. posted is what this process had posted before.
+func (l *topicList) run(scan *topicScan, posted []Pos) {
+	ctx, cancel := context.WithTimeout(l.ctx, scanTime)
+	defer cancel()
 	began := time.Now()
-	l.mu.Lock()
-	l.scans = true
-	posted := slices.Clone(l.posted)
-	l.mu.Unlock()
 	read, err := l.ask(ctx)
+	took := time.Since(began)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	defer close(scan.done)
 	early := l.early
-	l.scans, l.early = false, nil
-	if err != nil {
-		return err
+	l.scan, l.early = nil, nil
+	if scan.err = err; err != nil {
+		if l.read != nil {
+			l.due = time.Now().Add(listAge)
+		}
+		return
 	}
 	l.read, l.fresh, l.sorted = read, map[string]TopicInfo{}, nil
 	l.shown = nil
@@ -314,9 +349,7 @@ func (l *topicList) scan(ctx context.Context) error {
 			l.through[part] = pos
 		}
 	}
-	end := time.Now()
-	l.due = end.Add(max(listAge, scanShare*end.Sub(began)))
-	return nil
+	l.due = time.Now().Add(max(listAge, scanShare*took))
 }
 
 func (l *topicList) ask(ctx context.Context) (*readTopics, error) {

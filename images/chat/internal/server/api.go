@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/go-json-experiment/json"
-
 	"chatapp/chat/internal/chat"
 	"chatapp/chat/internal/limit"
 	"chatapp/chat/internal/wire"
@@ -138,32 +136,12 @@ func (s *Server) getTopics(w http.ResponseWriter, r *http.Request, c caller) err
 		return err
 	}
 	infos, next = topicsPage(infos, next)
-	type topic struct {
-		Topic    string `json:"topic"`
-		Room     string `json:"room,omitzero"`
-		Messages int64  `json:"messages"`
-		Last     string `json:"last"`
-	}
-	list := struct {
-		Topics []topic `json:"topics"`
-		Next   string  `json:"next,omitzero"`
-	}{Topics: make([]topic, len(infos))}
-	if next != (chat.ID{}) {
-		list.Next = next.String()
-	}
 	names, err := s.roomNames(r.Context(), c)
 	if err != nil {
 		return err
 	}
-	for i, info := range infos {
-		last := wire.AppendTime(nil, info.Last.Time())
-		list.Topics[i] = topic{info.Topic, names[info.Topic], info.Messages, string(last[1 : len(last)-1])}
-	}
-	b, err := json.Marshal(list)
-	if err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, b)
+	body := make([]byte, 0, topicOverhead*(len(infos)+1))
+	writeJSON(w, http.StatusOK, wire.AppendTopics(body, infos, names, next))
 	return nil
 }
 

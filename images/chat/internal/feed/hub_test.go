@@ -2,6 +2,7 @@ package feed
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -210,4 +211,23 @@ func TestResetEndsSubscriptions(t *testing.T) {
 	for _, s := range subscriptions {
 		h.Detach(s)
 	}
+}
+
+// TestWindowKeepsNoMoreThanItsMessages: a tail may read into a slice with room
+// for many events; what is kept of it is the events that were there.
+func TestWindowKeepsNoMoreThanItsMessages(t *testing.T) {
+	h := newHub(1)
+	h.Reset(1, []chat.Batch{{}}, Standing{})
+	for n := 1; n <= 1000; n++ {
+		b := batch(logged(0, n, "tea"))
+		b.Events = append(make([]chat.Event, 0, 512), b.Events...) // some 75 KiB
+		h.Publish(0, b)
+	}
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	if m.HeapAlloc > 20<<20 {
+		t.Errorf("a window of 1,000 short messages keeps %d MiB", m.HeapAlloc>>20)
+	}
+	runtime.KeepAlive(h)
 }

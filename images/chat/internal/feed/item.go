@@ -154,8 +154,12 @@ func Encode(messages []chat.Message) []Item {
 	return items
 }
 
-// encodeEvents makes the items of events that are all of a Known kind.
+// encodeEvents makes the items of events that are all of a Known kind. As for
+// Encode, the events are kept.
 func encodeEvents(events []chat.Event) []Item {
+	if cap(events) > 2*len(events) {
+		events = slices.Clone(events) // the window keeps them, and should keep no more
+	}
 	items, bodies := makeItems(len(events))
 	n := 0
 	for i := range events {

@@ -38,6 +38,7 @@ const (
 
 // entry is one entry of the log, read.
 type entry struct {
+	id      string   // as the stream has it
 	at      chat.Pos // with an index of 0
 	part    uint8
 	topics  []string
@@ -63,7 +64,7 @@ func parseEntry(raw any, part int) (entry, error) {
 	if err != nil {
 		return entry{}, errAnswer("a list of entries")
 	}
-	e := entry{at: at, part: uint8(part), damaged: true}
+	e := entry{id: id, at: at, part: uint8(part), damaged: true}
 	fields, _ := pair[1].([]any)
 	if len(fields) < entryFields || fields[0] != entryVersion {
 		return e, nil
@@ -83,6 +84,15 @@ func parseEntry(raw any, part int) (entry, error) {
 		e.before, _ = rest[1].(string)
 	}
 	return e, nil
+}
+
+// count is how many events the entry seems to hold, one at the least.
+func (e entry) count() (n int) {
+	for rest := e.blob; len(rest) >= eventHeader; n++ {
+		size := int(rest[1]) | int(rest[2])<<8 | int(rest[3])<<16
+		rest = rest[min(len(rest), eventHeader+size):]
+	}
+	return max(1, min(n, chat.MaxBatch))
 }
 
 // events appends all events of the entry to list, one at the least.
@@ -261,18 +271,26 @@ func entryID(p chat.Pos) string {
 
 // parseEntryID reads a stream's ms-seq.
 func parseEntryID(s string) (chat.Pos, error) {
-	return parsePos(s + "-0")
+	msText, seqText, _ := strings.Cut(s, "-")
+	ms, err1 := strconv.ParseUint(msText, 10, 48)
+	seq, err2 := strconv.ParseUint(seqText, 10, 32)
+	if err := cmp.Or(err1, err2); err != nil {
+		return chat.Pos{}, fmt.Errorf("parse position: %w", err)
+	}
+	return chat.Pos{Ms: ms, Seq: uint32(seq)}, nil
 }
 
 // parsePos reads ms-seq-idx.
 func parsePos(s string) (chat.Pos, error) {
-	msText, rest, _ := strings.Cut(s, "-")
-	seqText, idxText, _ := strings.Cut(rest, "-")
-	ms, err1 := strconv.ParseUint(msText, 10, 48)
-	seq, err2 := strconv.ParseUint(seqText, 10, 32)
-	idx, err3 := strconv.ParseUint(idxText, 10, 8)
-	if err := cmp.Or(err1, err2, err3); err != nil {
+	end := max(0, strings.LastIndexByte(s, '-'))
+	p, err := parseEntryID(s[:end])
+	if err != nil {
+		return chat.Pos{}, err
+	}
+	idx, err := strconv.ParseUint(strings.TrimPrefix(s[end:], "-"), 10, 8)
+	if err != nil {
 		return chat.Pos{}, fmt.Errorf("parse position: %w", err)
 	}
-	return chat.Pos{Ms: ms, Seq: uint32(seq), Idx: uint8(idx)}, nil
+	p.Idx = uint8(idx)
+	return p, nil
 }

@@ -156,20 +156,23 @@ func (s *Store) fetch(ctx context.Context, p *partition, after chat.Pos, most in
 	if err != nil || len(entries) == 0 {
 		return got, err
 	}
-	all := make([]chat.Event, 0, most)
+	var all []chat.Event
 	used := 0
 	for _, raw := range entries {
 		e, err := parseEntry(raw, p.n)
 		if err != nil {
 			return got, err
 		}
-		if id := entryID(e.at); id != before {
+		if e.id != before {
 			got.broken = got.broken || before != "" && e.before != "" && e.before != before
-			if before = id; e.before == "" { // of an earlier version, or not ours: what is next may not name it
+			if before = e.id; e.before == "" { // of an earlier version, or not ours: what is next may not name it
 				before = ""
 			}
 		}
 		used++
+		if all == nil { // readers keep it: no larger than it has to be
+			all = make([]chat.Event, 0, min(most, e.count()*len(entries)))
+		}
 		all = e.events(all)
 		if used == 1 { // it may be the entry that after is in
 			all = slices.DeleteFunc(all, func(e chat.Event) bool { return e.ID.Pos.Compare(after) <= 0 })
@@ -202,13 +205,13 @@ func (s *Store) fetch(ctx context.Context, p *partition, after chat.Pos, most in
 // follows gives the entry that has to be the one before what comes after a
 // position; "" if that is not known. p.mu is held.
 func (p *partition) follows(after chat.Pos) string {
-	switch id := entryID(after); {
+	switch {
 	case after.IsZero():
 		return ""
 	case after == p.end:
 		return p.endID
-	case id == entryID(p.known):
-		return id
+	case after.Ms == p.known.Ms && after.Seq == p.known.Seq:
+		return entryID(after)
 	default:
 		return ""
 	}

@@ -54,6 +54,12 @@ test("a lost ack over a reload: the outbox outlives the page", async ({ cluster,
   await chat.send("across the reload");
   await expect.poll(async () => (await stored(cluster.pod(0))).length).toBe(1);
   network.refuseSockets = true;
+  // Nor is it read without a socket, as the page does when there is none.
+  network.onRequest = ({ url }, res) => {
+    const refused = url?.startsWith("/api/v1/messages") === true;
+    if (refused) res.destroy();
+    return refused;
+  };
   network.cut();
 
   await chat.page.reload();

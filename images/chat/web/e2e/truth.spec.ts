@@ -65,6 +65,8 @@ test("copying gives what is seen: time, name, text", async ({ cluster, visit }) 
   ]);
   const chat = await visit(cluster.pod(0).url, { permissions: ["clipboard-read", "clipboard-write"] });
   await expect(chat.rows).toHaveCount(3);
+  // What copying is done by comes with what announces.
+  await expect(chat.page.locator("#announcer")).toBeAttached();
   const copy = (): Promise<string> => chat.page.evaluate(() => navigator.clipboard.readText());
   await chat.log.evaluate((log) => getSelection()?.selectAllChildren(log.querySelector("ol") as Element));
   await chat.page.keyboard.press("Control+C");

@@ -9,10 +9,9 @@ import { ServerClock } from "./clock.ts";
 import { History } from "./history.ts";
 import { load } from "./lazy.ts";
 import { EntryShelf, type Entry } from "./outbox/entry.ts";
-import { channelBeats, leaseLock, noLock, webLock, type Lock } from "./outbox/lock.ts";
-import { Outbox } from "./outbox/outbox.ts";
+import { Outbox, type Lock } from "./outbox/outbox.ts";
 import type { ClientFrame, Room, ServerFrame } from "./protocol/frames.ts";
-import { newKey, type Draft } from "./protocol/message.ts";
+import type { Draft } from "./protocol/message.ts";
 import type { ReadOnly } from "./readonly.ts";
 import { rooms } from "./rooms.ts";
 import { renamed, scopeOf, session } from "./session.ts";
@@ -134,7 +133,7 @@ export function openChat(storage: Storage | undefined): Chat {
 
   const outbox = new Outbox({
     shelf: new EntryShelf(storage, scopeOf(who)),
-    lock: chooseLock(storage),
+    lock: lateLock(storage),
     post: (draft) => connection.post(draft),
     suspect: () => connection.renew(),
     onChange: (entries) => store.enqueue({ type: "outbox", entries }),
@@ -215,11 +214,20 @@ export function openChat(storage: Storage | undefined): Chat {
   };
 }
 
-function chooseLock(storage: Storage | undefined): Lock {
+/** No storage, no other tab to share with. */
+const noLock: Lock = (work) => work(new AbortController().signal);
+
+/** Loaded with the first message that goes out, at the latest. Where it cannot be had, the log still takes each key once. */
+function lateLock(storage: Storage | undefined): Lock {
   if (!storage) return noLock;
-  // Undefined over plain http, whatever the types say.
-  const locks = navigator.locks as LockManager | undefined;
-  return locks ? webLock(locks, channelBeats()) : leaseLock(storage, newKey(), () => Date.now());
+  let lock: Promise<Lock> | undefined;
+  return async (work) => {
+    lock ??= load(() => import("./outbox/lock.ts")).then(
+      (part) => part.chooseLock(storage),
+      () => noLock,
+    );
+    return (await lock)(work);
+  };
 }
 
 function socketUrl(): string {

@@ -20,7 +20,6 @@ import "./styles/small.css";
 import { App } from "./views/App.tsx";
 import { restoreNotifications } from "./views/notifications.ts";
 import { restoreTheme } from "./views/theme.ts";
-import { watchMidnight } from "./views/ui.ts";
 
 /** Without its style sheet (a rollout: another pod has it) the page is not worth showing; boot.js asks again. */
 const styled = [...document.styleSheets].some((sheet) => sheet.cssRules.length > 0);
@@ -41,7 +40,6 @@ function start(): void {
   const own = new Saved(storage, scope);
   restoreTheme(saved);
   restoreNotifications(saved);
-  watchMidnight();
   const chat = openChat(storage);
   const identity = openIdentity(own);
   root.replaceChildren();

@@ -1,12 +1,8 @@
 /** One tab at a time sends what all tabs share. */
 
+import { newKey } from "../protocol/message.ts";
+import type { Lock } from "./outbox.ts";
 import type { StorageLike } from "./entry.ts";
-
-/**
- * Runs work while no other tab of this browser runs its own. The signal tells the work that another
- * tab took over, because this one seemed to hang: it ends then, and sends nothing more.
- */
-export type Lock = (work: (signal: AbortSignal) => Promise<void>) => Promise<void>;
 
 const NAME = "chat.sender";
 /** A tab that holds the lock says so this often. Ms. */
@@ -134,5 +130,9 @@ export function leaseLock(storage: StorageLike, tab: string, now: () => number):
   };
 }
 
-/** No storage, no other tab to share with. */
-export const noLock: Lock = (work) => work(new AbortController().signal);
+/** The best lock that this browser has for the tabs that share `storage`. */
+export function chooseLock(storage: StorageLike): Lock {
+  // Undefined over plain http, whatever the types say.
+  const locks = navigator.locks as LockManager | undefined;
+  return locks ? webLock(locks, channelBeats()) : leaseLock(storage, newKey(), () => Date.now());
+}

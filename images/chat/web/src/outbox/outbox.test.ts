@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { ServerFrame } from "../protocol/frames.ts";
 import { EntryShelf, type Entry, type StorageLike } from "./entry.ts";
-import { HUNG_MS, leaseLock, LEASE_MS, webLock, type Beats, type Lock } from "./lock.ts";
+import { HUNG_MS, leaseLock, LEASE_MS, webLock, type Beats } from "./lock.ts";
 import { ServerClock } from "../clock.ts";
-import { ACK_DEADLINE_MS, KEY_LIFE_MS, Outbox } from "./outbox.ts";
+import { ACK_DEADLINE_MS, KEY_LIFE_MS, Outbox, type Lock } from "./outbox.ts";
 
 class FakeStorage implements StorageLike {
   readonly items = new Map<string, string>();

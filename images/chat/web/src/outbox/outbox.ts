@@ -8,7 +8,6 @@ import { worthRetry, type ServerFrame } from "../protocol/frames.ts";
 import { newKey, type Draft, type Message } from "../protocol/message.ts";
 import { backoff } from "../socket/backoff.ts";
 import { statusOf, type Entry, type EntryShelf } from "./entry.ts";
-import type { Lock } from "./lock.ts";
 
 /** An answer that takes longer is taken for lost; the post is repeated with its key. Ms. */
 export const ACK_DEADLINE_MS = 10_000;
@@ -23,6 +22,12 @@ const SKEW_MS = 10 * 60_000;
 const PATIENCE = 3;
 /** How long a confirmed entry stays for the other tabs. Ms. */
 const LINGER_MS = 5_000;
+
+/**
+ * Runs work while no other tab of this browser runs its own. The signal tells the work that another
+ * tab took over, because this one seemed to hang: it ends then, and sends nothing more.
+ */
+export type Lock = (work: (signal: AbortSignal) => Promise<void>) => Promise<void>;
 
 export interface OutboxWorld {
   readonly shelf: EntryShelf;

@@ -39,7 +39,7 @@ export function codePoints(text: string): number {
 
 /** A text as it may be posted: halves of characters replaced, U+0000 left out. */
 export function wellFormed(text: string): string {
-  return /[\p{Cs}\0]/u.test(text) ? text.replace(/\p{Cs}/gu, "\ufffd").replaceAll("\0", "") : text;
+  return text.toWellFormed().replaceAll("\0", "");
 }
 
 /** NFC, and without what a line does not have at its ends. */

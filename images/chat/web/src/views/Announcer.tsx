@@ -8,7 +8,7 @@ import type { Message } from "../protocol/message.ts";
 import { addressKey } from "../protocol/text.ts";
 import type { Reading } from "../reading.ts";
 import { ALL } from "../store/state.ts";
-import { notify } from "./notifications.ts";
+import { notify } from "./notify.ts";
 import { clip, isolate } from "./words.ts";
 
 /** Messages within this time are said together. Ms. */

@@ -56,7 +56,7 @@ export function App(props: AppProps): JSX.Element {
   const topics = useMemo(() => topicsShown(topicTimes.value, rooms.value, view), [topicTimes.value, rooms.value, view]);
 
   const mayOnlyRead = usePart(settled && !session.value && chat.features.value.has("people"), () => import("../guests.ts").then((part) => part.guestsOnlyRead()));
-  const Announcer = usePart(settled, () => import("./Announcer.tsx").then((part) => part.Announcer));
+  const Announcer = usePart(settled, () => import("./Later.tsx").then((part) => part.Announcer));
   const Help = usePart(helpOpen.value, () => import("./Help.tsx").then((part) => part.Help));
 
   const peopleWanted = accountOpen.value || signedOut || roomOpen.value !== undefined || rooms.value !== undefined;

@@ -11,7 +11,6 @@ import { merge } from "../store/merge.ts";
 import { viewList } from "../store/select.ts";
 import { ALL } from "../store/state.ts";
 import { held, showInLog } from "./Around.tsx";
-import { copyRows } from "./copy.ts";
 import { typed } from "./field.ts";
 import { FilterHelp } from "./FilterHelp.tsx";
 import { changeFilters, chosenFilter } from "./Filters.tsx";
@@ -138,7 +137,7 @@ export function Asked({ view }: { view: string }): JSX.Element {
           Leave search
         </button>
       </div>
-      <div class="log searching" role="log" aria-label="Messages" aria-live="off" tabIndex={0} ref={log} onCopy={copyRows} onKeyDown={stepThrough}>
+      <div class="log searching" role="log" aria-label="Messages" aria-live="off" tabIndex={0} ref={log} onKeyDown={stepThrough}>
         {problem && <Problem filter={wanted} problem={problem} />}
         {told?.error?.at !== undefined && !problem && (
           <Problem filter={wanted} problem={{ at: told.error.at, expected: told.error.expected ?? told.error.message }} />

@@ -7,7 +7,8 @@ import { talk } from "../conversation/talk.ts";
 import type { Message } from "../protocol/message.ts";
 import { signal } from "../signals.ts";
 import { Icon } from "./Icon.tsx";
-import { forbidden, mayNotify, notify, possible } from "./notifications.ts";
+import { forbidden, possible } from "./notifications.ts";
+import { mayNotify, notify } from "./notify.ts";
 import { query } from "./ui.ts";
 
 /** The view that is looked at, when it is one. */

@@ -4,7 +4,6 @@ import type { JSX } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import type { Chat } from "../chat.ts";
 import { viewList } from "../store/select.ts";
-import { copyRows } from "./copy.ts";
 import { dayName, sameDay } from "./format.ts";
 import type { Mark } from "./RichText.tsx";
 import { Row } from "./Row.tsx";
@@ -51,7 +50,7 @@ export function Found({ chat, view }: { chat: Chat; view: string }): JSX.Element
           Leave search
         </button>
       </div>
-      <div class="log searching" role="log" aria-label="Messages" aria-live="off" tabIndex={0} ref={log} onCopy={copyRows}>
+      <div class="log searching" role="log" aria-label="Messages" aria-live="off" tabIndex={0} ref={log}>
         <p class="log-start">{found.length === 0 ? "No loaded message holds these words." : ""}</p>
         <ol
           onClick={(event) => {

@@ -12,7 +12,6 @@ import { linkTo } from "../route.ts";
 import { viewList } from "../store/select.ts";
 import { ALL, type Refusal } from "../store/state.ts";
 import { firstUnread } from "../store/unread.ts";
-import { copyRows } from "./copy.ts";
 import { dayName, sameDay } from "./format.ts";
 import { Icon } from "./Icon.tsx";
 import { PendingRow, Row } from "./Row.tsx";
@@ -179,7 +178,6 @@ export function Log({ chat, reading, view }: LogProps): JSX.Element {
         ref={scroller}
         onScroll={stretch.onScroll}
         onKeyDown={onKeyDown}
-        onCopy={copyRows}
       >
         <p class="log-start">
           <Start

@@ -5,7 +5,6 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/ho
 import { talk } from "../conversation/talk.ts";
 import type { Message } from "../protocol/message.ts";
 import { held, reply } from "./Around.tsx";
-import { copyRows } from "./copy.ts";
 import { dayName, sameDay } from "./format.ts";
 import { Row } from "./Row.tsx";
 import { answered, focusMessage, target, thread, today } from "./ui.ts";
@@ -76,7 +75,7 @@ export function Thread({ message }: { message: Message }): JSX.Element {
           Leave replies
         </button>
       </div>
-      <div class="log replies" role="log" aria-label="Messages" aria-live="off" tabIndex={0} ref={log} onCopy={copyRows} onKeyDown={stepThrough}>
+      <div class="log replies" role="log" aria-label="Messages" aria-live="off" tabIndex={0} ref={log} onKeyDown={stepThrough}>
         <p class="log-start" role="status">
           {trouble !== "" && (
             <>

@@ -1,12 +1,14 @@
 /** Copying messages gives what is seen of them: time, name, text; one after the other. */
 
-export function copyRows(event: ClipboardEvent): void {
-  const selection = getSelection();
-  const rows = (event.currentTarget as Element).querySelectorAll(".row");
-  const text = selection && copied(selection, rows);
-  if (!text || !event.clipboardData) return;
-  event.clipboardData.setData("text/plain", text);
-  event.preventDefault();
+export function watchCopying(): void {
+  document.addEventListener("copy", (event) => {
+    const log = event.target instanceof Element && event.target.closest(".log");
+    const selection = getSelection();
+    const text = log && selection && copied(selection, log.querySelectorAll(".row"));
+    if (!text || !event.clipboardData) return;
+    event.clipboardData.setData("text/plain", text);
+    event.preventDefault();
+  });
 }
 
 /**

@@ -4,7 +4,6 @@ import { signal } from "../signals.ts";
 import type { Conversation } from "../conversation/conversation.ts";
 import type { Entry } from "../outbox/entry.ts";
 import type { Message } from "../protocol/message.ts";
-import { sameDay, msToMidnight } from "./format.ts";
 
 /** What is looked for in the loaded history; "" when nothing is. */
 export const query = signal("");
@@ -48,22 +47,6 @@ export const notice = signal("");
 
 /** A moment of the day it is: changes at midnight, and not with each message. */
 export const today = signal(new Date());
-
-/** Keeps `today` right: at midnight, and when somebody looks again after a timer was slowed down. */
-export function watchMidnight(): void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const look = (): void => {
-    const now = new Date();
-    if (!sameDay(now, today.value)) today.value = now;
-    clearTimeout(timer);
-    // Not longer than an hour: the clock or the time zone may be set meanwhile.
-    timer = setTimeout(look, Math.min(msToMidnight(now) + 50, 3_600_000));
-  };
-  look();
-  addEventListener("focus", look);
-  addEventListener("pageshow", look);
-  document.addEventListener("visibilitychange", look);
-}
 
 export function askNewest(): void {
   newestAsked.value++;

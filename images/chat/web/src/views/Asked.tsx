@@ -1,7 +1,7 @@
 /** What a filter finds in all history, asked of the server as one types; and saving it as a view. */
 
 import type { JSX } from "preact";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { lookBack, isPlain, wordsToMark, type Finding } from "../conversation/look.ts";
 import { talk } from "../conversation/talk.ts";
 import { filterProblem, type FilterProblem } from "../filter/parse.ts";
@@ -14,12 +14,9 @@ import { held, showInLog } from "./Around.tsx";
 import { typed } from "./field.ts";
 import { FilterHelp } from "./FilterHelp.tsx";
 import { changeFilters, chosenFilter } from "./Filters.tsx";
-import { dayName, sameDay } from "./format.ts";
-import type { Mark } from "./RichText.tsx";
-import { Row } from "./Row.tsx";
-import { marked, search, wordsOf } from "./search.ts";
-import { stepThrough } from "./Thread.tsx";
-import { focusMessage, focusSearch, query, today } from "./ui.ts";
+import { Hits, LeaveSearch } from "./Hits.tsx";
+import { search, wordsOf } from "./search.ts";
+import { focusSearch, query } from "./ui.ts";
 import { clip, counted } from "./words.ts";
 
 /** So long one pauses in typing before the server is asked. Ms. */
@@ -39,7 +36,6 @@ export function Asked({ view }: { view: string }): JSX.Element {
   const problem = useMemo(() => filterProblem(wanted), [wanted]);
   const [finding, setFinding] = useState<Finding & { readonly of: string }>();
   const [asking, setAsking] = useState(false);
-  const log = useRef<HTMLDivElement>(null);
   const asked = `${topic}\n${wanted}`;
   const current = useRef(asked);
   current.current = asked;
@@ -85,7 +81,7 @@ export function Asked({ view }: { view: string }): JSX.Element {
   const told = finding?.of === asked ? finding : undefined;
   const found = useMemo(() => {
     const all = merge(([...near] as Message[]).sort(compareMerged), told?.messages ?? []);
-    return all.map(({ id }) => held(id) ?? (all.find((message) => message.id === id) as Message)).filter(({ deleted }) => !deleted);
+    return all.map((message) => held(message.id) ?? message).filter(({ deleted }) => !deleted);
   }, [near, told, state.messages]);
   const shown = found.slice(-MAX_SHOWN);
   const newestShown = found.at(-1)?.time;
@@ -95,19 +91,7 @@ export function Asked({ view }: { view: string }): JSX.Element {
     if (everywhere && saved && newestShown !== undefined) talk.watcher.seen(saved.name, newestShown);
   }, [everywhere, newestShown]);
 
-  const mark = useMemo<Mark>(() => {
-    const words = plain ? wordsOf(wanted) : wordsToMark(wanted).flatMap((word) => wordsOf(word));
-    return (text) => marked(text, words).map((piece, i) => (i % 2 === 1 ? <mark key={i}>{piece}</mark> : piece));
-  }, [wanted, plain]);
-  // The newest is what one looks for first, as in the log itself.
-  useLayoutEffect(() => {
-    if (log.current) log.current.scrollTop = log.current.scrollHeight;
-  }, [asked, told === undefined]);
-
-  const choose = (row: HTMLElement | null): void => {
-    const id = row?.dataset["id"];
-    if (id !== undefined) showInLog(id, found.find((message) => message.id === id)?.topic);
-  };
+  const words = useMemo(() => (plain ? wordsOf(wanted) : wordsToMark(wanted).flatMap((word) => wordsOf(word))), [wanted, plain]);
   const trouble = told?.error && told.error.at === undefined ? told.error.message : "";
   return (
     <div class="log-frame">
@@ -127,17 +111,9 @@ export function Asked({ view }: { view: string }): JSX.Element {
         </p>
         {!problem && !everywhere && <SaveFilter filter={wanted} seen={newestSeen} />}
         {everywhere && saved && <FilterTools name={saved.name} />}
-        <button
-          type="button"
-          onClick={() => {
-            query.value = "";
-            focusMessage();
-          }}
-        >
-          Leave search
-        </button>
+        <LeaveSearch />
       </div>
-      <div class="log searching" role="log" aria-label="Messages" aria-live="off" tabIndex={0} ref={log} onKeyDown={stepThrough}>
+      <Hits messages={shown} words={words} of={`${asked}\n${told !== undefined}`} onChoose={({ id, topic }) => showInLog(id, topic)}>
         {problem && <Problem filter={wanted} problem={problem} />}
         {told?.error?.at !== undefined && !problem && (
           <Problem filter={wanted} problem={{ at: told.error.at, expected: told.error.expected ?? told.error.message }} />
@@ -159,22 +135,7 @@ export function Asked({ view }: { view: string }): JSX.Element {
           {told && told.before === undefined && trouble === "" && (found.length === 0 ? "No message matches." : "These are all.")}
         </p>
         <FilterHelp key={problem ? "wrong" : "right"} open={problem !== undefined || (told !== undefined && found.length === 0)} />
-        <ol
-          onClick={(event) => {
-            if (!(event.target as Element).closest("a, button")) choose((event.target as Element).closest(".row"));
-          }}
-          onKeyDown={(event) => {
-            if (event.key === "Enter" && (event.target as Element).matches(".row")) choose(event.target as HTMLElement);
-          }}
-        >
-          {shown.map((message, i) => {
-            const time = new Date(message.time);
-            const before = shown[i - 1];
-            const day = before && sameDay(new Date(before.time), time) ? undefined : dayName(time, today.value);
-            return <Row key={message.id} message={message} day={day} firstUnread={false} grouped={false} mark={mark} />;
-          })}
-        </ol>
-      </div>
+      </Hits>
     </div>
   );
 }

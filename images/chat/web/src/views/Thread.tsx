@@ -4,9 +4,11 @@ import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { talk } from "../conversation/talk.ts";
 import type { Message } from "../protocol/message.ts";
+import { nameOf } from "../rooms.ts";
 import { held, reply } from "./Around.tsx";
 import { dayName, sameDay } from "./format.ts";
 import { Row } from "./Row.tsx";
+import { stepThrough } from "./steps.ts";
 import { answered, focusMessage, target, thread, today } from "./ui.ts";
 import { counted } from "./words.ts";
 
@@ -66,7 +68,7 @@ export function Thread({ message }: { message: Message }): JSX.Element {
     <div class="log-frame">
       <div class="found">
         <p>
-          {total === 0 ? "No replies yet" : total === 1 ? "1 reply" : `${total.toLocaleString()} replies`} in <bdi>{parent.topic}</bdi>
+          {total === 0 ? "No replies yet" : total === 1 ? "1 reply" : `${total.toLocaleString()} replies`} in <bdi>{nameOf(parent.topic)}</bdi>
         </p>
         <button type="button" onClick={() => leave(message.id)}>
           Show in the log
@@ -102,16 +104,4 @@ export function Thread({ message }: { message: Message }): JSX.Element {
       </div>
     </div>
   );
-}
-
-/** Row by row with the arrow keys. */
-export function stepThrough(event: KeyboardEvent): void {
-  const step = event.key === "ArrowUp" ? -1 : event.key === "ArrowDown" ? 1 : 0;
-  if (step === 0 || event.altKey || event.ctrlKey || event.metaKey) return;
-  const rows = [...(event.currentTarget as Element).querySelectorAll<HTMLElement>(".row")];
-  const row = (event.target as Element).closest<HTMLElement>(".row");
-  const next = row ? rows[rows.indexOf(row) + step] : rows.at(-1);
-  if (!next) return;
-  event.preventDefault();
-  next.focus();
 }

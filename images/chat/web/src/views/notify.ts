@@ -1,6 +1,7 @@
 /** Notifying of messages, while nobody looks. Loaded after the first messages. */
 
 import type { Message } from "../protocol/message.ts";
+import { nameOf } from "../rooms.ts";
 import { notifying, permission, possible } from "./notifications.ts";
 import { clip, isolate } from "./words.ts";
 
@@ -20,7 +21,7 @@ export function notify(messages: readonly Message[], wished = notifying.value): 
   const rest = messages.length > 1 ? ` (and ${messages.length - 1} more)` : "";
   try {
     // The tag makes the tabs of one browser replace each other's notification instead of adding.
-    const shown = new Notification(`${isolate(last.name)} in ${isolate(last.topic)}${rest}`, {
+    const shown = new Notification(`${isolate(last.name)} in ${isolate(nameOf(last.topic))}${rest}`, {
       body: clip(last.content, MAX_BODY),
       tag: "chat",
       icon: "icon-192.png",

@@ -1,23 +1,16 @@
 package server_test
 
 import (
-	"compress/gzip"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"testing/fstest"
 	"testing/synctest"
 	"time"
 
-	"chatapp/chat/internal/chat"
 	"chatapp/chat/internal/live"
 	"chatapp/chat/internal/localstore"
 	"chatapp/chat/internal/server"
@@ -31,75 +24,6 @@ func origins(t testing.TB, list string) server.Origins {
 		t.Fatal(err)
 	}
 	return o
-}
-
-// expectProblem checks that an answer is a problem (RFC 9457) of a status and
-// a code, and gives its detail. It reads the body.
-func expectProblem(t testing.TB, resp *http.Response, status int, code string) string {
-	t.Helper()
-	var problem struct {
-		Type, Title, Detail, Code string
-		Status                    int
-	}
-	if got := resp.Header.Get("Content-Type"); got != "application/problem+json" {
-		t.Errorf("content type %q; want application/problem+json", got)
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&problem); err != nil {
-		t.Errorf("read the problem: %v", err)
-	}
-	resp.Body.Close()
-	if resp.StatusCode != status || problem.Status != status || problem.Code != code ||
-		problem.Type != "about:blank" || problem.Title != http.StatusText(status) || problem.Detail == "" {
-		t.Errorf("answered %s with %+v; want %d, %s and what to do", resp.Status, problem, status, code)
-	}
-	return problem.Detail
-}
-
-// call makes a request whose header is given as "Name: value" lines. The
-// answer is as it came: not decompressed, redirects not followed.
-func call(t testing.TB, method, url, body string, headers ...string) *http.Response {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, h := range headers {
-		name, value, _ := strings.Cut(h, ": ")
-		req.Header.Set(name, value)
-	}
-	transport := &http.Transport{DisableCompression: true, DisableKeepAlives: true}
-	resp, err := transport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { resp.Body.Close() })
-	return resp
-}
-
-const asJSON = "Content-Type: application/json"
-
-func draftJSON(key, topic, content string) string {
-	return fmt.Sprintf(`{"key":%q,"topic":%q,"name":"Ann","email":"ann@example.org","content":%q}`, key, topic, content)
-}
-
-func bodyOf(t testing.TB, resp *http.Response) string {
-	t.Helper()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
-func decode[T any](t testing.TB, resp *http.Response) (v T) {
-	t.Helper()
-	if got := resp.Header.Get("Content-Type"); got != "application/json" {
-		t.Errorf("content type %q; want application/json", got)
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&v); err != nil {
-		t.Fatal(err)
-	}
-	return v
 }
 
 type (
@@ -265,157 +189,6 @@ func TestRateLimitOverHTTP(t *testing.T) {
 	}
 }
 
-// contentSecurityPolicy is the policy to the letter: a looser one is a
-// decision, not an accident.
-const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
-	"connect-src 'self'; manifest-src 'self'; font-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; " +
-	"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
-
-func TestHeadersOfEveryAnswer(t *testing.T) {
-	p := startPod(t, podOptions{})
-	for _, c := range []struct {
-		method, path string
-		status       int
-		contentType  string
-	}{
-		{"GET", "/", 200, "text/html; charset=utf-8"},
-		{"HEAD", "/", 200, "text/html; charset=utf-8"},
-		{"GET", "/index.html", 200, "text/html; charset=utf-8"},
-		{"GET", "/nothing", 404, "application/problem+json"},
-		{"GET", "/api/v1/nothing", 404, "application/problem+json"},
-		{"GET", "/api/v1/messages", 200, "application/json"},
-		{"HEAD", "/api/v1/messages", 200, "application/json"},
-		{"GET", "/api/v1/topics", 200, "application/json"},
-		{"GET", "/api/v1/openapi.yaml", 200, "application/yaml"},
-		{"GET", "/api/v1/asyncapi.yaml", 200, "application/yaml"},
-		{"GET", "/healthz", 200, "text/plain; charset=utf-8"},
-		{"GET", "/readyz", 200, "text/plain; charset=utf-8"},
-		{"GET", "/metrics", 200, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"},
-		{"GET", "/ws", 426, "application/problem+json"},
-		{"GET", "/debug/pprof/", 404, "application/problem+json"},
-		{"GET", "/..%2f..%2fetc/passwd", 404, "application/problem+json"},
-		{"PUT", "/api/v1/messages", 405, "application/problem+json"},
-		{"DELETE", "/api/v1/messages", 405, "application/problem+json"},
-		{"POST", "/api/v1/topics", 405, "application/problem+json"},
-		{"POST", "/", 405, "application/problem+json"},
-		{"OPTIONS", "/api/v1/messages", 405, "application/problem+json"},
-		{"POST", "/nothing", 404, "application/problem+json"},
-		{"PATCH", "/api/v1/nothing", 404, "application/problem+json"},
-		{"POST", "/index.html", 405, "application/problem+json"},
-		{"POST", "/ws", 405, "application/problem+json"},
-		{"POST", "/readyz", 405, "application/problem+json"},
-	} {
-		resp := call(t, c.method, p.url+c.path, "")
-		if resp.StatusCode != c.status || resp.Header.Get("Content-Type") != c.contentType {
-			t.Errorf("%s %s: %s %q; want %d %q", c.method, c.path, resp.Status, resp.Header.Get("Content-Type"), c.status, c.contentType)
-		}
-		allow := resp.Header.Get("Allow")
-		if (c.status == 405) != (allow != "") || strings.Contains(allow, "POST") != (c.status == 405 && c.path == "/api/v1/messages") {
-			t.Errorf("%s %s: Allow %q", c.method, c.path, allow)
-		}
-		for name, want := range map[string]string{
-			"Content-Security-Policy": contentSecurityPolicy,
-			"X-Content-Type-Options":  "nosniff",
-			"Referrer-Policy":         "no-referrer",
-			// Browsers ignore it, and complain, on plain http, as a node port is.
-			"Cross-Origin-Opener-Policy":   "",
-			"Cross-Origin-Resource-Policy": "same-origin",
-			"Permissions-Policy":           "camera=(), geolocation=(), microphone=()",
-		} {
-			if got := resp.Header.Get(name); got != want {
-				t.Errorf("%s %s: %s is %q; want %q", c.method, c.path, name, got, want)
-			}
-		}
-	}
-}
-
-func TestPageFiles(t *testing.T) {
-	script := strings.Repeat("console.log('hello');\n", 100)
-	p := startPod(t, podOptions{page: fstest.MapFS{
-		"index.html":                  {Data: []byte("<!doctype html>" + strings.Repeat("<p>hello</p>", 100))},
-		"assets/app-1a2b3c.js":        {Data: []byte(script)},
-		"assets/app-1a2b3c.js.br":     {Data: []byte("as brotli")},
-		"assets/app-1a2b3c.js.gz":     {Data: []byte("as gzip")},
-		"assets/style-9f8e7d.css":     {Data: []byte("p{}")},
-		"icon.svg":                    {Data: []byte("<svg/>")},
-		"manifest.webmanifest":        {Data: []byte("{}")},
-		".gitkeep":                    {Data: nil},
-		"assets/picture-000000.weird": {Data: []byte("\x00\x01")},
-	}})
-	get := func(path string, headers ...string) *http.Response { return call(t, "GET", p.url+path, "", headers...) }
-
-	for _, c := range []struct{ accept, encoding, body string }{
-		{"br, gzip, deflate", "br", "as brotli"},
-		{"gzip, deflate, br;q=0.9", "br", "as brotli"},
-		{"GZIP", "gzip", "as gzip"},
-		{"gzip, br;q=0", "gzip", "as gzip"},
-		{"gzip; q=0.5, br;q=0.000", "gzip", "as gzip"},
-		{"gzip;q=0.0, br; q=0", "", script},
-		{"deflate, zstd", "", script},
-		{"", "", script},
-		{"identity", "", script},
-	} {
-		resp := get("/assets/app-1a2b3c.js", "Accept-Encoding: "+c.accept)
-		if got := bodyOf(t, resp); resp.Header.Get("Content-Encoding") != c.encoding || got != c.body || resp.ContentLength != int64(len(c.body)) {
-			t.Errorf("Accept-Encoding %q: encoding %q, %d bytes (%d said); want %q", c.accept, resp.Header.Get("Content-Encoding"), len(got), resp.ContentLength, c.encoding)
-		}
-		if resp.Header.Get("Vary") != "Accept-Encoding" || resp.Header.Get("Content-Type") != "text/javascript; charset=utf-8" {
-			t.Errorf("Accept-Encoding %q: header %v", c.accept, resp.Header)
-		}
-	}
-
-	index := get("/", "Accept-Encoding: gzip")
-	unpacked, err := gzip.NewReader(index.Body)
-	if err != nil || index.Header.Get("Content-Encoding") != "gzip" {
-		t.Fatalf("index compressed at the start: %v, %v", index.Header, err)
-	}
-	if b, err := io.ReadAll(unpacked); err != nil || !strings.HasPrefix(string(b), "<!doctype html><p>") {
-		t.Errorf("index is unpacked as %.20q, %v", b, err)
-	}
-
-	for path, want := range map[string][2]string{
-		"/":                            {"no-cache", "text/html; charset=utf-8"},
-		"/icon.svg":                    {"no-cache", "image/svg+xml"},
-		"/manifest.webmanifest":        {"no-cache", "application/manifest+json"},
-		"/assets/style-9f8e7d.css":     {"public, max-age=31536000, immutable", "text/css; charset=utf-8"},
-		"/assets/picture-000000.weird": {"public, max-age=31536000, immutable", "application/octet-stream"},
-	} {
-		resp := get(path)
-		if got := [2]string{resp.Header.Get("Cache-Control"), resp.Header.Get("Content-Type")}; got != want {
-			t.Errorf("%s: %q; want %q", path, got, want)
-		}
-		etag := resp.Header.Get("Etag")
-		again := get(path, "If-None-Match: "+etag)
-		if again.StatusCode != 304 || bodyOf(t, again) != "" || again.Header.Get("Etag") != etag || again.Header.Get("Cache-Control") != want[0] {
-			t.Errorf("%s with its etag: %s %v", path, again.Status, again.Header)
-		}
-		if other := get(path, `If-None-Match: W/"another"`); other.StatusCode != 200 {
-			t.Errorf("%s with another etag: %s", path, other.Status)
-		}
-		if !strings.HasPrefix(etag, `W/"`) {
-			t.Errorf("%s: etag %s is strong, but the bytes depend on the encoding", path, etag)
-		}
-	}
-	for _, path := range []string{"/.gitkeep", "/assets/", "/assets/app-1a2b3c.js.br", "/assets/app-1a2b3c.js.gz", "/nothing"} {
-		expectProblem(t, get(path), 404, "not_found")
-	}
-	// A file of another version: the next try shall find another pod.
-	if resp := get("/assets/app-of-another-version.js"); !resp.Close || resp.Header.Get("Cache-Control") != "no-store" {
-		t.Errorf("a missing asset: close %v, %v", resp.Close, resp.Header)
-	}
-	head := call(t, "HEAD", p.url+"/assets/style-9f8e7d.css", "")
-	if head.StatusCode != 200 || head.ContentLength != 3 {
-		t.Errorf("HEAD: %s, length %d", head.Status, head.ContentLength)
-	}
-}
-
-func TestServerWithoutItsPage(t *testing.T) {
-	p := startPod(t, podOptions{page: fstest.MapFS{".gitkeep": {}}})
-	if detail := expectProblem(t, call(t, "GET", p.url+"/", ""), 404, "not_found"); !strings.Contains(detail, "make build") {
-		t.Errorf("detail %q does not say what to do", detail)
-	}
-}
-
 func TestCrossOriginPosts(t *testing.T) {
 	p := startPod(t, podOptions{edge: server.Config{Origins: origins(t, "https://chat.example.org")}})
 	n := 0
@@ -468,56 +241,6 @@ func TestLimitOfConnections(t *testing.T) {
 	t.Error("a place that became free is not given away")
 }
 
-// awayStore is a log that can be taken away: every call fails.
-type awayStore struct {
-	store
-	away atomic.Bool
-}
-
-var errAway = errors.New("the log is away")
-
-func (s *awayStore) Append(ctx context.Context, part int, events []chat.Event) ([]chat.Appended, error) {
-	if s.away.Load() {
-		return nil, errAway
-	}
-	return s.store.Append(ctx, part, events)
-}
-
-func (s *awayStore) State(ctx context.Context, part int) (chat.State, error) {
-	if s.away.Load() {
-		return chat.State{}, errAway
-	}
-	return s.store.State(ctx, part)
-}
-
-func (s *awayStore) Before(ctx context.Context, part int, topic string, before chat.Pos, max int) ([]chat.Event, error) {
-	if s.away.Load() {
-		return nil, errAway
-	}
-	return s.store.Before(ctx, part, topic, before, max)
-}
-
-func (s *awayStore) Topics(ctx context.Context, part int) ([]chat.TopicInfo, error) {
-	if s.away.Load() {
-		return nil, errAway
-	}
-	return s.store.Topics(ctx, part)
-}
-
-func (s *awayStore) Vote(ctx context.Context, part int, ballots []chat.Ballot) ([]chat.Change, error) {
-	if s.away.Load() {
-		return nil, errAway
-	}
-	return s.store.Vote(ctx, part, ballots)
-}
-
-func (s *awayStore) Delete(ctx context.Context, id chat.ID, topic string) (chat.Change, error) {
-	if s.away.Load() {
-		return chat.Change{}, errAway
-	}
-	return s.store.Delete(ctx, id, topic)
-}
-
 func openLocal(t testing.TB) *localstore.Store {
 	t.Helper()
 	s, err := localstore.Open(localstore.Options{Dir: t.TempDir()})
@@ -526,30 +249,6 @@ func openLocal(t testing.TB) *localstore.Store {
 	}
 	t.Cleanup(func() { s.Close() })
 	return s
-}
-
-func TestWhileTheLogIsAway(t *testing.T) {
-	store := &awayStore{store: openLocal(t)}
-	p := startPod(t, podOptions{store: store, edge: server.Config{ReadyTolerance: time.Hour}})
-	expectServed(t, p)
-	store.away.Store(true)
-	for _, c := range [][3]string{
-		{"GET", "/api/v1/messages", ""}, {"GET", "/api/v1/messages?topic=tea", ""}, {"GET", "/api/v1/topics", ""},
-		{"POST", "/api/v1/messages", draftJSON("k", "tea", "x")},
-	} {
-		resp := call(t, c[0], p.url+c[1], c[2], asJSON)
-		if resp.Header.Get("Retry-After") != "1" {
-			t.Errorf("%s %s: Retry-After %q", c[0], c[1], resp.Header.Get("Retry-After"))
-		}
-		expectProblem(t, resp, 503, "unavailable")
-	}
-	for _, path := range []string{"/", "/healthz", "/readyz", "/metrics", "/api/v1/openapi.yaml"} {
-		if resp := call(t, "GET", p.url+path, ""); resp.StatusCode != 200 {
-			t.Errorf("%s: %s", path, resp.Status)
-		}
-	}
-	store.away.Store(false)
-	expectServed(t, p)
 }
 
 // TestReadyz follows readiness through an outage of the log and a drain, by

@@ -1,0 +1,17 @@
+package main
+
+import "errors"
+
+// exitSetting is the exit status after a setting that cannot be used.
+const exitSetting = 2
+
+// errSetting marks what a setting is to blame for.
+var errSetting = errors.New("check the settings")
+
+// exitStatus is how the process ends after an error of run.
+func exitStatus(err error) int {
+	if errors.Is(err, errSetting) {
+		return exitSetting
+	}
+	return 1
+}

@@ -76,7 +76,7 @@ func (s *Subscription) unname() {
 type audience struct {
 	topic   string
 	members []member
-	items   []Item // of the batch that is being delivered
+	portion // of the batch that is being delivered
 }
 
 // member is a subscription in an audience, and which of its named topics that is.
@@ -189,7 +189,7 @@ func (g *group) deliverOne(a *audience, d delivery) (deliveries int) {
 			continue // has left the room
 		}
 		s.batch = g.batch
-		v := g.base(s).with(a)
+		v := g.base(s).with(&a.portion)
 		d.give(s.to, v.shared(d.frame))
 		deliveries += len(v.items)
 	}
@@ -210,7 +210,7 @@ func (g *group) deliverSeveral(d delivery) (deliveries int) {
 				s.batch, s.view = g.batch, g.base(s)
 				g.touched = append(g.touched, s)
 			}
-			s.view = s.view.with(a)
+			s.view = s.view.with(&a.portion)
 		}
 	}
 	for _, s := range g.touched {

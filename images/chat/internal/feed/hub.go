@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"slices"
 	"sync"
 
 	"chatapp/chat/internal/chat"
@@ -167,20 +166,6 @@ func (h *Hub) Refresh(frame func(cursor string) *wire.Frame) {
 				s.to.Answer(f)
 			}
 		}
-	}
-}
-
-// Snapshot gives the hub as it is now.
-func (h *Hub) Snapshot() Snapshot {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return Snapshot{
-		Epoch:   h.epoch,
-		Start:   slices.Clone(h.window.start),
-		Head:    slices.Clone(h.window.head),
-		Changed: h.changed,
-		hub:     h,
-		items:   slices.Clip(h.window.items),
 	}
 }
 

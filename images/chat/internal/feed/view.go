@@ -14,21 +14,24 @@ type view struct {
 	items []Item // in order
 	frame *wire.Frame
 
-	audience *audience // the one looked at last
-	next     *view     // the view with its items, too
+	added *portion // the one looked at last
+	next  *view    // the view with its items, too
 }
+
+// portion is the items of a batch that are of one topic.
+type portion struct{ items []Item }
 
 // everybody is the sight that all subscribers have in common.
 var everybody chat.Sight
 
-// with is the view that has the items of one more audience.
-func (v *view) with(a *audience) *view {
-	if v.audience == a {
+// with is the view that has one more portion.
+func (v *view) with(p *portion) *view {
+	if v.added == p {
 		return v.next
 	}
-	v.audience, v.next = a, &view{items: a.items}
+	v.added, v.next = p, &view{items: p.items}
 	if len(v.items) > 0 {
-		v.next.items = slices.Concat(v.items, a.items)
+		v.next.items = slices.Concat(v.items, p.items)
 		Sort(v.next.items)
 	}
 	return v.next

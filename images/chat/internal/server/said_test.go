@@ -2,12 +2,12 @@ package server_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-	"encoding/json"
 
 	"chatapp/chat/internal/chat"
 	"chatapp/chat/internal/redisstore"

@@ -2,13 +2,13 @@ package server_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-	"encoding/json"
 
 	"chatapp/chat/internal/chat"
 	"chatapp/chat/internal/server"

@@ -82,7 +82,7 @@ loadtest: build ## a minute of load: 200 users, 2 pods, Redis, 2 workers; leaves
 
 .PHONY: report
 report: ## report.pdf from results/, the code and chatapp.yaml
-	@loadtest/report/setup && loadtest/report/run build
+	@loadtest/report/setup && loadtest/run report build
 
 .PHONY: push
 push: ## docker push them, and Redis re-tagged beside them

@@ -1,82 +1,148 @@
-"""The capacity finder: the highest rate that still keeps the objective.
+"""Capacity as a bracket: the highest rate that held twice, the lowest that failed twice, and who
+failed there.
 
-Doubles the rate until the objective breaks, then bisects on the logarithm until the bracket is
-narrow. A rate that failed once is tried a second time before it counts, because machines hiccup.
+A rate is tried until it has held twice or failed twice. The search goes from coarse to fine: it
+doubles until a rate fails, confirms that, halves the distance (on the logarithm), and confirms the
+rate that held when the bracket is narrow. What to try next depends on the tries alone, so a search
+that was cut off goes on where it was.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-#: The bracket is narrow enough when its ends differ by less than this factor.
-NARROW = 1.05
-#: Most evaluations of a search.
-MOST_STEPS = 12
+#: The bracket is narrow enough when its ends differ by at most this factor.
+NARROW = 1.2
+#: How often a rate must do the same before that counts.
+TWICE = 2
+#: How far below the first rate the search goes.
+DEEPEST = 64
+#: How the gates begin that say that the generator was out of breath, so that the load was another.
+OUT_OF_BREATH = (
+    "crowd's", "loop lag", "schedule lag", "worker CPU", "longest stall", "clock error",
+    "worker silence", "workers lost", "users kept",
+)  # fmt: skip
+#: And those that a healthy generator sees before a server that does not keep up.
+NOT_KEPT_UP = ("posts ", "rate kept", "readers unfinished", "topics unread")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One evaluation: at ``rate`` the objective was kept (``passed``) or not, and why."""
+class Try:
+    """One run at a rate (posts/s). held: the objective was kept, by a healthy generator. who: what
+    failed, ``objective`` or ``generator``; empty when it held. why: in words. p99: of ``deliver``,
+    ms; None where there is none."""
 
     rate: float
-    passed: bool
-    reason: str = ""
-    #: Whether the generator, not the server, was at its limit.
-    invalid: bool = False
+    held: bool
+    who: str = ""
+    why: str = ""
+    p99: float | None = None
 
 
-@dataclass(slots=True)
-class Capacity:
-    """What was found. knee: the highest rate that passed. above: the lowest that did not (None
-    when nothing broke). limited_by_generator: what broke was the load generator."""
+def judge(summary: Mapping[str, Any], objective: float) -> Try | None:
+    """What a run at a rate proves, or None when it proves nothing: something else kept the machine
+    busy, or it was cut short. objective: greatest ``deliver`` p99, ms."""
+    rate = float(summary["rate"])
+    p99 = summary["rows_ms"].get("deliver", {}).get("p99")
+    if summary["outcome"] == "BROKEN":
+        return Try(rate, False, "objective", "the ledger is broken", p99)
+    bad = [gate["name"] for gate in summary["gates"] if not gate["passed"]]
+    why = "; ".join(summary["invalid_because"])
+    if any(name.startswith(OUT_OF_BREATH) for name in bad):
+        return Try(rate, False, "generator", why, p99)
+    if any(not name.startswith(NOT_KEPT_UP) for name in bad):
+        return None
+    if bad or p99 is None or p99 > objective:
+        text = why or f"deliver p99 {p99} ms, over {objective:g} ms"
+        return Try(rate, False, "objective", text, p99)
+    return Try(rate, True, p99=p99)
 
-    knee: float = 0.0
-    above: float | None = None
-    limited_by_generator: bool = False
-    steps: list[Step] = field(default_factory=list)
+
+@dataclass(frozen=True, slots=True)
+class Bracket:
+    """held: the highest rate that held twice, or None. failed: the lowest rate above it that failed
+    twice, or None. who: who failed there, ``objective``, ``generator`` or ``both``."""
+
+    held: float | None
+    failed: float | None
+    who: str
+
+    def sentence(self, people: int, objective: float) -> str:
+        """The bracket in words. Where the generator failed, the chat's limit is not known."""
+        goal = f"deliver p99 within {objective:g} ms"
+        if self.held is None:
+            return "No rate held twice yet." if self.failed is None else (
+                f"{self.failed:.4g} posts/s to {people} people failed twice ({self.who}), and none "
+                "below it held twice yet."
+            )  # fmt: skip
+        text = f"{self.held:.4g} posts/s to {people} people held twice ({goal})"
+        if self.failed is None:
+            return f"At least {text}; no rate above it failed twice yet."
+        if self.who != "objective":
+            return (
+                f"At least {text}; at {self.failed:.4g} the generator was out of breath, so the "
+                "chat's own limit is not known."
+            )
+        return f"{text}; {self.failed:.4g} failed twice with a healthy generator."
 
 
-def find(
-    evaluate: Callable[[float], Step],
-    start: float,
-    *,
-    most_steps: int = MOST_STEPS,
-    narrow: float = NARROW,
-) -> Capacity:
-    """Search from ``start`` (posts/s) on. ``evaluate`` runs the load at a rate."""
-    found = Capacity()
+def bracket(tries: Sequence[Try]) -> Bracket:
+    """What the tries prove so far."""
+    held = [rate for rate in _rates(tries) if _count(tries, rate, held=True) >= TWICE]
+    low = max(held, default=None)
+    failed = [
+        rate
+        for rate in _rates(tries)
+        if _count(tries, rate, held=False) >= TWICE and (low is None or rate > low)
+    ]
+    high = min(failed, default=None)
+    whose = sorted({one.who for one in tries if one.rate == high and not one.held})
+    return Bracket(low, high, whose[0] if len(whose) == 1 else "both" if whose else "")
 
-    def tried(rate: float) -> Step:
-        """Evaluate once and note it."""
-        step = evaluate(rate)
-        found.steps.append(step)
-        return step
 
-    def passes(rate: float, *, again: bool) -> bool:
-        """Evaluate, a second time when the first failed and there are steps left for it."""
-        step = tried(rate)
-        if not step.passed and again and len(found.steps) < most_steps:
-            step = tried(rate)
-        if step.passed:
-            found.knee = max(found.knee, rate)
-        else:
-            found.above, found.limited_by_generator = rate, step.invalid
-        return step.passed
+def next_rate(tries: Sequence[Try], start: float, narrow: float = NARROW) -> float | None:
+    """The rate to try next; None when the bracket is narrow and both of its ends are sure."""
+    if not tries:
+        return start
+    # Whether a rate held is open while it has done either only once, or each once.
+    low = max((r for r in _rates(tries) if _leans(tries, r, held=True)), default=None)
+    high = min(
+        (r for r in _rates(tries) if _leans(tries, r, held=False) and r > (low or 0)), default=None
+    )
+    split = [r for r in _rates(tries) if _split(tries, r)]
+    if split:
+        return split[0]
+    if high is None:
+        assert low is not None
+        return low * 2
+    if _count(tries, high, held=False) < TWICE:
+        return high
+    if low is None:
+        return high / 2 if high > start / DEEPEST else None
+    if high / low > narrow:
+        return round(math.sqrt(low * high), 3)
+    return low if _count(tries, low, held=True) < TWICE else None
 
-    rate = start
-    while len(found.steps) < most_steps and passes(rate, again=rate == start):
-        rate *= 2
-    # Even the start was too much: look below it.
-    while found.knee == 0 and len(found.steps) < most_steps and rate > start / 64:
-        rate /= 2
-        passes(rate, again=False)
-    while (
-        found.above is not None
-        and found.knee > 0
-        and found.above / found.knee > narrow
-        and len(found.steps) < most_steps
-    ):
-        passes(math.sqrt(found.knee * found.above), again=False)
-    return found
+
+def _rates(tries: Sequence[Try]) -> list[float]:
+    """The rates that were tried, from low to high."""
+    return sorted({one.rate for one in tries})
+
+
+def _count(tries: Sequence[Try], rate: float, *, held: bool) -> int:
+    """How often a rate held, or failed."""
+    return sum(one.rate == rate and one.held == held for one in tries)
+
+
+def _split(tries: Sequence[Try], rate: float) -> bool:
+    """Whether a rate held and failed equally often."""
+    good, bad = (_count(tries, rate, held=held) for held in (True, False))
+    return good == bad
+
+
+def _leans(tries: Sequence[Try], rate: float, *, held: bool) -> bool:
+    """Whether a rate held more often than it failed, or the other way."""
+    return _count(tries, rate, held=held) > _count(tries, rate, held=not held)

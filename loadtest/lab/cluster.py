@@ -1,8 +1,11 @@
-"""A scenario against the current Kubernetes context: the headless Job, and its results brought out.
+"""A scenario through the deployed system, in the current Kubernetes context.
 
-Needs ``kubectl``. Names no namespace: the context's is used. The Job (``loadtest/job.yaml``) runs a
-master and its workers in one pod and, when done, prints its artefacts as text into its log, so that
-nothing has to be mounted or copied out of a pod that has ended.
+The load is a headless Job (``loadtest/job.yaml``): master, workers and probe in one pod, against
+the service that people use. When done it prints its artefacts as text into its log, so that nothing
+has to be mounted or copied out of a pod that has ended. Before a run Redis is emptied and the chat
+starts anew, with as many pods as the scenario says; afterwards it has as many as before.
+
+Needs ``kubectl``. Names no namespace: the context's is used.
 """
 
 from __future__ import annotations
@@ -12,46 +15,31 @@ import io
 import json
 import subprocess
 import tarfile
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import yaml
 
 from chatload.bundle import BEGIN, END
 from chatload.schedule import VARIABLE
-from lab.experiment import say
+from lab import conditions
+from lab.faults import redis_cli, redis_master
+from lab.kube import Kubectl, here, image_ids, ready
 from lab.local import LabError
 from lab.scenario import Scenario
 
 #: The Job's file; its container's arguments and environment are filled in here.
 JOB = Path(__file__).resolve().parent.parent / "job.yaml"
-#: Seconds beyond load and drain for the Job's pod to be scheduled and to start.
+#: What is deployed, as ``make deploy`` takes it.
+MANIFEST = JOB.parent.parent / "chatapp.yaml"
+#: Seconds beyond load and drain for the Job's pod to be scheduled, to start and to print.
 PATIENCE = 240.0
-
-
-class Kubectl:
-    """kubectl in one namespace (None: the context's own)."""
-
-    def __init__(self, namespace: str | None) -> None:
-        self._prefix = ["kubectl", *(["-n", namespace] if namespace else [])]
-
-    def __call__(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
-        """kubectl's standard output. Raises LabError with its complaint."""
-        try:
-            done = subprocess.run(
-                [*self._prefix, *arguments],
-                input=stdin,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        except OSError as error:
-            raise LabError(f"kubectl cannot be run: {error}") from error
-        if check and done.returncode:
-            raise LabError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
-        return done.stdout
+#: What the master says when the load begins.
+STARTED = "chatload.master: run "
 
 
 def objects_for(scenario: Scenario) -> list[dict[str, object]]:
@@ -66,7 +54,8 @@ def _filled(job: dict[str, Any], scenario: Scenario) -> dict[str, object]:
     """The Job with a scenario's arguments and environment."""
     container = job["spec"]["template"]["spec"]["containers"][0]
     processes = [f"--workers={scenario.workers}", f"--probes={scenario.probe_workers}"]
-    arguments = []
+    processes.append(f"--generator={scenario.generator}")
+    arguments = ["--csv=/artefacts/locust", "--html=/artefacts/locust.html"]
     if not scenario.stages:
         arguments += ["-u", str(scenario.users), "-r", str(scenario.spawn_rate)]
         arguments += ["-t", f"{scenario.seconds:g}s"]
@@ -80,39 +69,130 @@ def _filled(job: dict[str, Any], scenario: Scenario) -> dict[str, object]:
     return dict(job)
 
 
-def run_cluster(scenario: Scenario, folder: Path, namespace: str | None = None) -> int:
-    """Run the Job and unpack its artefacts into ``folder``. Returns Locust's exit code.
+class Log(threading.Thread):
+    """Follows the Job's log to its end, and notes when the load began."""
 
-    The chat is scaled to the scenario's replicas, and back afterwards.
-    """
-    if scenario.faults:
-        raise LabError("faults are for --where local; on a cluster, use the fault tests")
-    objects = objects_for(scenario)
-    text = yaml.safe_dump_all(objects)
-    name = str(objects[0]["metadata"]["name"])  # type: ignore[index]
-    kubectl = Kubectl(namespace)
-    kubectl("delete", "job", name, "--ignore-not-found", "--wait=true")
-    before = hold_replicas(kubectl, scenario.replicas)
-    try:
-        kubectl("rollout", "status", "deployment", "chat", "--timeout=180s")
-        kubectl("apply", "-f", "-", stdin=text)
-        wait_for_end(kubectl, name, scenario)
-        log = kubectl("logs", f"job/{name}", "--tail=-1")
-    except KeyboardInterrupt:
-        # Deleting the Job would lose its log: stop it, take what it says, then go.
-        say("interrupted: asking the Job to end")
-        pod = kubectl("get", "pod", "-l", f"job-name={name}", "-o", "name").strip()
-        log = ""
-        if pod:
-            kubectl("exec", pod, "--", "kill", "-TERM", "1", check=False)
-            wait_for_end(kubectl, name, scenario)
-            log = kubectl("logs", f"job/{name}", "--tail=-1")
-    finally:
-        give_back_replicas(kubectl, before)
-    unpack(log, folder)
-    kubectl("delete", "-f", "-", "--wait=false", stdin=text, check=False)
-    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    return int(summary["exit_code"] if summary["exit_code"] is not None else 4)
+    def __init__(self, kubectl: Kubectl, job: str) -> None:
+        super().__init__(name="log", daemon=True)
+        command = kubectl.command("logs", "-f", f"job/{job}", "--pod-running-timeout=60s")
+        self._child = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.lines: list[str] = []
+        self.began = threading.Event()
+
+    def run(self) -> None:
+        assert self._child.stdout is not None
+        for line in self._child.stdout:
+            self.lines.append(line)
+            if STARTED in line:
+                self.began.set()
+
+    def stop(self) -> None:
+        """Look away."""
+        self._child.terminate()
+        self._child.wait()
+
+    @property
+    def last(self) -> str:
+        """The last line."""
+        return self.lines[-1].strip() if self.lines else ""
+
+
+class Cluster:
+    """One scenario on the cluster. Use as a context manager: what it changed is put back."""
+
+    def __init__(self, scenario: Scenario, namespace: str | None = None) -> None:
+        self.scenario = scenario
+        self.kubectl = Kubectl(namespace)
+        self._objects = yaml.safe_dump_all(objects_for(scenario))
+        self.job = str(objects_for(scenario)[0]["metadata"]["name"])  # type: ignore[index]
+        nodes = json.loads(self.kubectl("get", "nodes", "-o", "json"))["items"]
+        self.nodes = [str(node["metadata"]["name"]) for node in nodes]
+        #: The cluster is this machine: more can be seen and broken.
+        self.here = here(nodes)
+        self.kubernetes = str(nodes[0]["status"]["nodeInfo"]["kubeletVersion"])
+        self.machine = {
+            "nodes": ", ".join(
+                f"{node['status']['capacity']['cpu']} CPUs, "
+                f"{int(node['status']['capacity']['memory'].removesuffix('Ki')) // 1_000_000} GB"
+                for node in nodes
+            )
+        }
+        self.pods: list[str] = []
+        self.images: dict[str, str] = {}
+        self._before: Replicas | None = None
+        self.log: Log | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.kubectl("delete", "job", self.job, "--ignore-not-found", "--wait=true")
+            self._before = hold_replicas(self.kubectl, self.scenario.replicas)
+            start_empty(self.kubectl, self.scenario.replicas)
+            found = self.kubectl.items("pods", "app=chat")
+            self.pods = sorted(str(pod["metadata"]["name"]) for pod in found if ready(pod))
+            self.images["chat"] = ", ".join(image_ids(found, "chat"))
+            redis = self.kubectl.items("pods", "app=redis")
+            self.images["redis"] = ", ".join(image_ids(redis, "redis"))
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.log is not None:
+            self.log.stop()
+            self.kubectl("delete", "-f", "-", "--wait=false", stdin=self._objects, check=False)
+        if self._before is not None:
+            give_back_replicas(self.kubectl, self._before)
+
+    def start_load(self) -> float:
+        """Start the Job; the instant at which its load began, in monotonic seconds."""
+        self.kubectl("apply", "-f", "-", stdin=self._objects)
+        deadline = time.monotonic() + PATIENCE
+        while not (pods := self._load_pods()) or pods[0]["status"]["phase"] == "Pending":
+            if time.monotonic() > deadline:
+                raise LabError(f"job {self.job} did not start; see kubectl describe job {self.job}")
+            time.sleep(0.5)
+        self.images["generator"] = ", ".join(image_ids(pods, "locust"))
+        self.log = Log(self.kubectl, self.job)
+        self.log.start()
+        while not self.log.began.wait(0.1):
+            if time.monotonic() > deadline or not self.log.is_alive():
+                raise LabError("the load did not start:\n" + "".join(self.log.lines[-15:]))
+        return time.monotonic()
+
+    def wait(self) -> None:
+        """Until the Job's log has ended. Raises LabError when it does not in time."""
+        assert self.log is not None
+        drain = float(self.scenario.options.get("drain_timeout", 30))
+        self.log.join(self.scenario.duration + 2 * drain + PATIENCE)
+        if self.log.is_alive():
+            raise LabError(f"job {self.job} did not end in time:\n{self.log.last}")
+
+    def end_early(self) -> None:
+        """Ask the load to end, and wait until it has: deleting the Job would lose its log."""
+        for pod in self._load_pods():
+            name = str(pod["metadata"]["name"])
+            self.kubectl("exec", name, "--", "kill", "-TERM", "1", check=False)
+        self.wait()
+
+    def bring_out(self, folder: Path) -> None:
+        """The artefacts, out of the log into ``folder``."""
+        assert self.log is not None
+        unpack("".join(self.log.lines), folder)
+
+    def _load_pods(self) -> list[dict[str, Any]]:
+        return self.kubectl.items("pods", f"job-name={self.job}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +213,6 @@ def hold_replicas(kubectl: Kubectl, number: int) -> Replicas:
         spec = json.loads(text)["spec"]
         hpa = (int(spec.get("minReplicas", 1)), int(spec["maxReplicas"]))
         patch_hpa(kubectl, number, number)
-    kubectl("scale", "deployment", "chat", f"--replicas={number}")
     return Replicas(deployment, hpa)
 
 
@@ -150,33 +229,20 @@ def patch_hpa(kubectl: Kubectl, least: int, most: int) -> None:
     kubectl("patch", "hpa", "chat", "--type=merge", "-p", bounds)
 
 
-def cluster_versions(namespace: str | None) -> dict[str, str]:
-    """Versions of Kubernetes and of the chat's image, as the cluster tells them."""
-    kubectl = Kubectl(namespace)
-    server = json.loads(kubectl("version", "-o", "json")).get("serverVersion", {})
-    pods = kubectl("get", "pods", "-l", "app=chat", "-o", "json")
-    images = {
-        status["imageID"].rsplit("@", 1)[-1][:19]
-        for pod in json.loads(pods)["items"]
-        for status in pod["status"].get("containerStatuses", [])
-    }
-    return {
-        "kubernetes": server.get("gitVersion", "unknown"),
-        "chat image": ", ".join(sorted(images)),
-    }
-
-
-def wait_for_end(kubectl: Kubectl, name: str, scenario: Scenario) -> None:
-    """Until the Job has succeeded or failed; a line of progress every 10 s."""
-    deadline = time.monotonic() + scenario.duration + 60 + PATIENCE
-    while time.monotonic() < deadline:
-        status = json.loads(kubectl("get", "job", name, "-o", "json")).get("status", {})
-        if status.get("succeeded") or status.get("failed"):
-            return
-        lines = kubectl("logs", f"job/{name}", "--tail=1", check=False).strip()
-        say(f"  {lines[:120] or 'the pod is not running yet'}")
-        time.sleep(10)
-    raise LabError(f"job {name} did not end in time; see kubectl describe job {name}")
+def start_empty(kubectl: Kubectl, number: int) -> None:
+    """Empty Redis while no chat runs, then start ``number`` pods and wait until all are there: what
+    earlier runs left, in keys and in processes, is no part of this one."""
+    kubectl("scale", "deployment", "chat", "--replicas=0")
+    force = ("--force", "--grace-period=0", "--ignore-not-found")
+    kubectl("delete", "pods", "-l", "app=chat", *force)
+    kubectl("rollout", "status", "statefulset", "redis", "--timeout=180s")
+    master = redis_master(kubectl)
+    redis_cli(kubectl, master, "flushall")
+    left = redis_cli(kubectl, master, "dbsize").strip()
+    if left != "0":
+        raise LabError(f"Redis is not empty: {left} keys are left")
+    kubectl("scale", "deployment", "chat", f"--replicas={number}")
+    kubectl("rollout", "status", "deployment", "chat", "--timeout=180s")
 
 
 def unpack(log: str, folder: Path) -> None:
@@ -188,3 +254,8 @@ def unpack(log: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as archive:
         archive.extractall(folder, filter="data")
+
+
+def manifest_digest() -> str:
+    """Which manifest it is."""
+    return conditions.digest([MANIFEST], MANIFEST.parent)

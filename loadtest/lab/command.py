@@ -1,9 +1,9 @@
-"""The command lines: run, sweep, compare, analyse. Each returns its exit code."""
+"""The command line, ``loadtest/run``: a scenario, or one of the other words. Each word returns its
+exit code."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import sys
 import time
@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from chatload import options as settings
-from lab import capacity, charts, compare, experiment, report
-from lab.cluster import cluster_versions, run_cluster
-from lab.experiment import Outcome, run_local, say
+from lab import campaign, compare, experiment, readme
+from lab.experiment import Outcome, say
 from lab.local import ROOT, LabError
 from lab.scenario import GENERATORS, Scenario, changed, load, names
-from lab.sweep import run_sweep
 
 #: 1: the objective or a comparison failed. 2: wrong use, or something is not there.
 EXIT_FAILED, EXIT_WRONG = 1, 2
@@ -80,13 +78,15 @@ def folder_of(args: argparse.Namespace, scenario: Scenario, extra: str = "") -> 
 def spoken(name: str) -> str:
     """The command as a person would repeat it: without the folder that the results went to."""
     words = iter(sys.argv[1:])
-    kept = []
+    kept: list[str] = []
     for word in words:
+        if word == name and not kept:
+            continue
         if word == "--out":
             next(words, None)
         elif not word.startswith("--out="):
             kept.append(word)
-    return " ".join([f"loadtest/{name}", *kept])
+    return " ".join(["loadtest/run", *([name] if name != "run" else []), *kept])
 
 
 def conclude(outcome: Outcome) -> int:
@@ -116,13 +116,14 @@ def conclude(outcome: Outcome) -> int:
     return outcome.exit_code
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
+def run(arguments: Sequence[str]) -> int:
     """``loadtest/run SCENARIO``."""
     parser = argparse.ArgumentParser(
         prog="loadtest/run",
         description="Runs a scenario and leaves tables and charts. Exit code: 0 clean, 3 a broken "
         "ledger, 4 an invalid run, 5 clean but for announced gaps, 2 wrong use, 130 interrupted "
         "(with partial results, which are invalid).",
+        epilog=f"Other words, each with --help: {', '.join(WORDS)}.",
     )
     common(parser)
     parser.add_argument("--where", choices=("local", "cluster"), default="local")
@@ -133,82 +134,23 @@ def run(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     scenario = scenario_of(args)
     folder = folder_of(args, scenario)
-    if args.where == "cluster":
-        if scenario.kind != "run":
-            raise LabError("the capacity search runs locally")
-        code = run_cluster(scenario, folder, args.namespace)
-        summary = experiment.read_summary(folder)
-        experiment.finish_cluster(folder, scenario, spoken("run"), cluster_versions(args.namespace))
-        return conclude(Outcome(code, folder, summary))
-    if scenario.kind == "breakpoint":
-        return breakpoint_run(scenario, folder, spoken("run"))
+    if scenario.kind != "run":
+        raise ValueError(f"{scenario.name} is a capacity search: loadtest/run campaign makes those")
     say(f"{scenario.name}: {scenario.about}")
-    return conclude(run_local(scenario, folder, spoken("run")))
-
-
-def breakpoint_run(scenario: Scenario, folder: Path, command: str) -> int:
-    """The capacity search: each step is a run of its own."""
-    rows: list[dict[str, Any]] = []
-
-    def evaluate(rate: float) -> capacity.Step:
-        """One step: is the objective kept at this rate?"""
-        number = len(rows) + 1
-        one = changed(scenario, options={"rate": round(rate, 3)})
-        outcome = run_local(one, folder / f"step-{number:02d}", command, quiet=True)
-        summary = outcome.summary
-        p99 = summary["rows_ms"].get("deliver", {}).get("p99")
-        broken = []
-        if not summary["valid"]:
-            broken += summary["invalid_because"]
-        if outcome.exit_code == 3:
-            broken.append("the ledger is broken")
-        if p99 is None or p99 > scenario.deliver_p99_ms:
-            broken.append(f"deliver p99 {p99} ms over {scenario.deliver_p99_ms:g}")
-        step = capacity.Step(rate, not broken, "; ".join(broken), invalid=not summary["valid"])
-        rows.append(
-            {
-                "step": number,
-                "rate": round(rate, 2),
-                "passed": step.passed,
-                "deliver_p50_ms": summary["rows_ms"].get("deliver", {}).get("p50"),
-                "deliver_p99_ms": p99,
-                "posts_per_s": summary["throughput"]["posts_per_s"],
-                "deliveries_per_s": summary["throughput"]["deliveries_per_s"],
-                "outcome": summary["outcome"],
-                "reason": step.reason,
-            }
-        )
-        say(f"  step {number}: {rate:.4g} posts/s {'kept' if step.passed else step.reason}")
-        return step
-
-    say(f"{scenario.name}: {scenario.about}")
-    found = capacity.find(evaluate, scenario.start_rate)
-    limit = "the load generator's limit" if found.limited_by_generator else "the server's limit"
-    sentence = (
-        f"Knee: {found.knee:.4g} posts/s to {scenario.users} users kept deliver p99 within "
-        f"{scenario.deliver_p99_ms:g} ms; {found.above:.4g} did not ({limit})."
-        if found.above is not None
-        else f"No limit found: {found.knee:.4g} posts/s kept the objective."
+    outcome = experiment.run(
+        scenario, folder, spoken("run"), where=args.where, namespace=args.namespace
     )
-    provenance = experiment.provenance(scenario, command)
-    image = charts.knee_chart(folder, rows, found.knee)
-    columns = list(rows[0])
-    lines = [f"# Capacity search: {scenario.name}", "", scenario.about, "", sentence, ""]
-    lines += [f"![knee]({image})", ""]
-    lines += [report.markdown_table(columns, [[row[c] for c in columns] for row in rows]), ""]
-    lines += report.provenance_lines(provenance)
-    (folder / "README.md").write_text("\n".join(lines), encoding="utf-8")
-    body = {"knee": found.knee, "above": found.above, "steps": rows, "sentence": sentence}
-    body["limited_by_generator"] = found.limited_by_generator
-    (folder / "capacity.json").write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
-    print(f"{sentence}\nresults: {folder}")
-    return 0 if found.knee else EXIT_FAILED
+    experiment.again(folder)
+    return conclude(outcome)
 
 
-def sweep(arguments: Sequence[str] | None = None) -> int:
-    """``loadtest/sweep SCENARIO --replicas 1,2,4 --users 50,200``."""
+def sweep(arguments: Sequence[str]) -> int:
+    """``loadtest/run sweep SCENARIO --replicas 1,2,4 --users 50,200``."""
+    # Here, for it draws: a run without charts needs none of that.
+    from lab.sweep import run_sweep  # noqa: PLC0415
+
     parser = argparse.ArgumentParser(
-        prog="loadtest/sweep",
+        prog="loadtest/run sweep",
         description="Runs a scenario over replicas × users × rates and fits the scalability law.",
     )
     common(parser)
@@ -238,10 +180,10 @@ def sweep(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def compare_runs(arguments: Sequence[str] | None = None) -> int:
-    """``loadtest/compare --before A… --after B…``; exit code 1 on a regression."""
+def compare_runs(arguments: Sequence[str]) -> int:
+    """``loadtest/run compare --before A… --after B…``; exit code 1 on a regression."""
     parser = argparse.ArgumentParser(
-        prog="loadtest/compare",
+        prog="loadtest/run compare",
         description="Compares runs; repetitions on each side tell the noise. 1: a regression.",
     )
     parser.add_argument("--before", nargs="+", type=Path, required=True, metavar="FOLDER")
@@ -255,20 +197,72 @@ def compare_runs(arguments: Sequence[str] | None = None) -> int:
     return EXIT_FAILED if any(one.verdict == "regression" for one in found) else 0
 
 
-def analyse(arguments: Sequence[str] | None = None) -> int:
-    """Draws charts and writes READMEs again, from the files, and the index of results/."""
-    parser = argparse.ArgumentParser(prog="loadtest/analyse", description=analyse.__doc__)
+def analyse(arguments: Sequence[str]) -> int:
+    """Draws charts and writes READMEs from the files of runs (all of results/, unless some are
+    named), and the index of results/."""
+    parser = argparse.ArgumentParser(prog="loadtest/run analyse", description=analyse.__doc__)
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
-    for folder in parser.parse_args(arguments).folders:
+    every = [path.parent for path in sorted((ROOT / "results").rglob("provenance.json"))]
+    for folder in parser.parse_args(arguments).folders or every:
         if (folder / "provenance.json").is_file():
             experiment.again(folder)
             print(folder)
-    report.index(ROOT / "results")
+    readme.index(ROOT / "results")
     return 0
 
 
-def main(command: Callable[[], int]) -> int:
-    """Run a command; its complaints go to standard error, without a traceback."""
+def campaign_run(arguments: Sequence[str]) -> int:
+    """Makes every run of campaign.yaml that results/ does not hold yet, through the deployed system
+    of the current kubectl context. The same command goes on where the last one stopped."""
+    parser = argparse.ArgumentParser(prog="loadtest/run campaign", description=campaign_run.__doc__)
+    parser.add_argument("--minutes", type=float, default=40, help="for the runs (40)")
+    parser.add_argument(
+        "--capacity-minutes", type=float, default=45, help="for the capacity searches (45)"
+    )
+    parser.add_argument("--seeds", default="1", help="comma separated; all runs once for each (1)")
+    parser.add_argument("--plan", type=Path, default=campaign.PLAN, help="another list of runs")
+    parser.add_argument("--only", default="", metavar="WORD", help="runs whose names begin so")
+    parser.add_argument("--namespace", help="default: the context's")
+    parser.add_argument(
+        "--patience", type=float, default=120, help="longest wait for a quiet machine, s (120)"
+    )
+    parser.add_argument("--out", type=Path, default=ROOT / "results")
+    args = parser.parse_args(arguments)
+    plan = campaign.read_plan(args.plan, [int(seed) for seed in args.seeds.split(",")])
+    plan = campaign.Plan(
+        [one for one in plan.runs if one.name.startswith(args.only)],
+        [one for one in plan.searches if one.name.startswith(args.only)],
+    )
+    broken = campaign.campaign(
+        plan,
+        args.out.resolve(),
+        minutes=args.minutes,
+        capacity_minutes=args.capacity_minutes,
+        namespace=args.namespace,
+        patience=args.patience,
+    )
+    return experiment.EXIT_BROKEN if broken else 0
+
+
+def report_run(arguments: Sequence[str]) -> int:
+    """The PDF and its measurements."""
+    from report import command  # noqa: PLC0415
+
+    return command.main(arguments)
+
+
+#: First word → what it does; any other word is a scenario.
+WORDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "sweep": sweep,
+    "compare": compare_runs,
+    "analyse": analyse,
+    "campaign": campaign_run,
+    "report": report_run,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the words say; complaints go to standard error, without a traceback."""
 
     def interrupt(_number: int, _frame: object) -> None:
         """TERM is like Ctrl-C: end in order, keep what there is."""
@@ -277,8 +271,11 @@ def main(command: Callable[[], int]) -> int:
     # INT too: a shell starts what it puts into the background with INT ignored.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, interrupt)
+    word = arguments[0] if arguments else ""
     try:
-        return command()
+        if word in WORDS:
+            return WORDS[word](arguments[1:])
+        return run(arguments)
     except (LabError, ValueError) as error:
         print(f"{error}", file=sys.stderr)
         return EXIT_WRONG

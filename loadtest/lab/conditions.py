@@ -7,6 +7,7 @@ Linux only, as the lab is: it reads ``/proc``.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import subprocess
@@ -86,11 +87,15 @@ class OtherLoad(threading.Thread):
     """Reads until stopped how busy the machine is with what is not the run's.
 
     pids: tells the run's processes by name, asked at each reading, since they may be started anew.
+    more: seconds of CPU that the run has used besides (in pods), as a count that only grows.
     """
 
-    def __init__(self, pids: Callable[[], dict[str, int]]) -> None:
+    def __init__(
+        self, pids: Callable[[], dict[str, int]], more: Callable[[], float] = lambda: 0.0
+    ) -> None:
         super().__init__(name="other load", daemon=True)
-        self._pids = pids
+        self._pids, self._more = pids, more
+        self._more_before = 0.0
         self._ended = threading.Event()
         #: pid → ticks at the last reading; what the run's processes have used in all.
         self._ticks: dict[int, int] = {}
@@ -103,6 +108,7 @@ class OtherLoad(threading.Thread):
     def run(self) -> None:
         self._read()
         self._own = 0
+        self._more_before = self._more()
         self._begin = machine_ticks()
         while not self._ended.wait(EVERY):
             self._read()
@@ -113,7 +119,8 @@ class OtherLoad(threading.Thread):
         self.join(10)
         self._read()
         busy, there = (now - then for now, then in zip(machine_ticks(), self._begin, strict=True))
-        self._percent = 100 * max(0, busy - self._own) / max(1, there)
+        own = self._own + (self._more() - self._more_before) * TICKS
+        self._percent = 100 * max(0.0, busy - own) / max(1, there)
 
     def _read(self) -> None:
         """One reading of the run's own processes, and of this one, which samples them."""
@@ -131,6 +138,41 @@ class OtherLoad(threading.Thread):
         return round(self._percent, 2)
 
 
+#: Where the kernel counts the CPU of all pods of a node, by the kind of its control groups.
+POD_COUNTS = (
+    ("/sys/fs/cgroup/kubepods*/cpu.stat", 1e6),
+    ("/sys/fs/cgroup/unified/kubepods*/cpu.stat", 1e6),
+    ("/sys/fs/cgroup/cpuacct/kubepods*/cpuacct.usage", 1e9),
+)
+#: What Kubernetes itself runs on a node, beside pods: a part of what is measured.
+KUBERNETES = (
+    "etcd", "kube-apiserver", "kube-controller", "kube-scheduler", "kube-proxy", "kubelet",
+    "kubectl", "containerd", "containerd-shim", "dockerd", "docker-registry", "runc", "netpol",
+)  # fmt: skip
+
+
+def pod_seconds() -> float:
+    """Seconds of CPU that all pods of this machine have used so far, those that are gone too."""
+    for pattern, unit in POD_COUNTS:
+        for path in glob.glob(pattern):
+            # "usage_usec 123" first, or the number alone
+            return float(Path(path).read_text().split("\n", 1)[0].split()[-1]) / unit
+    return 0.0
+
+
+def kubernetes_pids() -> dict[str, int]:
+    """Kubernetes' own processes on this machine, by name and number."""
+    out = {}
+    for path in Path("/proc").glob("[0-9]*/comm"):
+        try:
+            name = path.read_text().strip()
+        except OSError:
+            continue
+        if name.startswith(KUBERNETES):
+            out[f"{name} {path.parent.name}"] = int(path.parent.name)
+    return out
+
+
 def judge(summary: dict[str, Any], other: float, limit: float) -> None:
     """Add the gate ``other load`` to a finished run's summary; past it the run is INVALID, unless
     its ledger is broken, which other load does not excuse."""
@@ -145,9 +187,12 @@ def judge(summary: dict[str, Any], other: float, limit: float) -> None:
     summary["gates"].append(gate)
     if gate["passed"]:
         return
-    summary["invalid_because"].append(
-        f"other load {other:g}% (limit {limit:g}%): {gate['meaning']}"
-    )
+    refuse(summary, f"other load {other:g}% (limit {limit:g}%): {gate['meaning']}")
+
+
+def refuse(summary: dict[str, Any], reason: str) -> None:
+    """Make a finished run INVALID, unless its ledger is broken, which nothing excuses."""
+    summary["invalid_because"].append(reason)
     summary["valid"] = False
     if summary["outcome"] != "BROKEN":
         summary |= {"outcome": "INVALID", "exit_code": 4}

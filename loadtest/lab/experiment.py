@@ -5,23 +5,29 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from chatload import artefacts
-from lab import charts, conditions, report
-from lab.faults import Faults
+from lab import conditions, readme
+from lab.cluster import Cluster, manifest_digest
+from lab.faults import ClusterBreaker, Faults, LocalBreaker, cluster_plan, local_plan
+from lab.kube import Api, namespace_of
 from lab.local import GENERATOR, ROOT, LabError, Local, chat_binary
-from lab.samples import Sampler
+from lab.samples import ClusterSampler, LocalSampler, Sampler
 from lab.scenario import Scenario
 
 #: Exit code of a run that was interrupted but left its partial results.
 EXIT_INTERRUPTED = 130
+#: Exit code of a run whose ledger is broken.
+EXIT_BROKEN = 3
 #: Seconds beyond load and drain after which the master is given up.
 PATIENCE = 60.0
 
@@ -70,27 +76,29 @@ def output_of(command: list[str]) -> str:
     return next(iter((done.stdout + done.stderr).splitlines()), "")
 
 
-def provenance(
-    scenario: Scenario, command: str, servers: dict[str, str] | None = None
-) -> dict[str, Any]:
-    """Everything needed to make a run again. ``servers``: versions of what was loaded, when it is
-    not this machine's chat and Redis."""
-    local = servers is None
-    if servers is None:
+def provenance(scenario: Scenario, command: str, cluster: Cluster | None = None) -> dict[str, Any]:
+    """Everything needed to make a run again. ``cluster``: what was loaded, when it is not this
+    machine's chat and Redis."""
+    if cluster is None:
         servers = {
             "chat": output_of([str(chat_binary()), "--version"]),
             "redis": " ".join(output_of(["redis-server", "--version"]).split()[:3]),
         }
+        digests = {
+            "chat": conditions.digest([chat_binary()], chat_binary().parent),
+            "generator": conditions.generator_digest(GENERATOR),
+        }
+    else:
+        servers = {"kubernetes": cluster.kubernetes}
+        digests = {**cluster.images, "manifest": manifest_digest()}
     return {
         "command": command,
+        "where": "local" if cluster is None else "cluster",
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "commit": output_of(["git", "rev-parse", "--short", "HEAD"]) or "unknown",
         # Files that differ from it: a figure belongs to what was run, not to what was committed.
         "dirty": conditions.dirty(ROOT),
-        "digests": {
-            **({"chat": conditions.digest([chat_binary()], chat_binary().parent)} if local else {}),
-            "generator": conditions.generator_digest(GENERATOR),
-        },
+        "digests": digests,
         "seed": scenario.options.get("seed", 1),
         "scenario": scenario.packed(),
         "versions": {
@@ -100,7 +108,7 @@ def provenance(
             "websocket-client": version("websocket-client"),
             "python": platform.python_version(),
         },
-        "machine": machine(),
+        "machine": {**machine(), **(cluster.machine if cluster else {})},
     }
 
 
@@ -131,48 +139,105 @@ def progress(summary: dict[str, Any], scenario: Scenario) -> str:
     )
 
 
-def run_local(scenario: Scenario, folder: Path, command: str, *, quiet: bool = False) -> Outcome:
-    """Run a scenario on this machine. A Ctrl-C ends the load early and keeps what there is.
-
-    Raises LabError when something did not start.
-    """
+def run(
+    scenario: Scenario,
+    folder: Path,
+    command: str,
+    *,
+    where: str = "local",
+    namespace: str | None = None,
+    quiet: bool = False,
+) -> Outcome:
+    """Run a scenario ``where`` is said, ``local`` or ``cluster``. A Ctrl-C ends the load early and
+    keeps what there is. Raises LabError when something did not start."""
     if folder.exists() and any(folder.iterdir()):
         raise LabError(f"{folder} is not empty: results are never overwritten; give another --out")
+    if where == "cluster":
+        return run_cluster(scenario, folder, command, namespace, quiet=quiet)
+    return run_local(scenario, folder, command, quiet=quiet)
+
+
+def run_local(scenario: Scenario, folder: Path, command: str, *, quiet: bool = False) -> Outcome:
+    """Run a scenario on this machine."""
     made_of = provenance(scenario, command)
-    interrupted = False
+    plan = [step for fault in scenario.faults for step in local_plan(fault, scenario.replicas)]
     with Local(scenario, folder) as local:
         local.start_load()
         assert local.master is not None
         begin = wait_for_start(local)
-        sampler = Sampler(local.metrics, local.redis_port, begin)
+        sampler = LocalSampler(local.metrics, local.redis_port, begin)
         others = conditions.OtherLoad(local.pids)
-        others.start()
-        faults = Faults(local, scenario.faults, begin)
-        sampler.start()
-        faults.start()
-        try:
-            watch(local, folder, scenario, quiet=quiet)
-        except KeyboardInterrupt:
-            interrupted = True
-            say("interrupted: ending the load, keeping what there is (again to give up)")
-            local.master.end(patience=2 * float(scenario.options.get("drain_timeout", 30)) + 20)
-        finally:
-            faults.stop()
-            sampler.stop()
-            others.stop()
+        faults = Faults(LocalBreaker(local), plan, begin)
+        interrupted = attended(
+            [others, sampler, faults],
+            lambda: watch(local, folder, scenario, quiet=quiet),
+            lambda: end_locally(local, scenario),
+        )
         code = local.master.child.returncode if local.master.child else -1
         if not (folder / "summary.json").is_file():
             raise LabError(f"the load left no summary:\n{local.master.tail()}")
         if code not in (0, 3, 4, 5):
             say(f"locust's master ended with {code}:\n{local.master.tail()}")
-    made_of["machine"]["other load"] = f"{others.percent:g} % of its CPU"
-    made_of["machine"]["priorities"] = (
-        "; ".join(f"{name}: {text}" for name, text in sorted(others.priorities.items()))
-        or "all as usual"
-    )
-    summary = finish(folder, made_of, sampler, faults.done, others.percent)
+    summary = finish(folder, made_of, sampler, faults, others)
+    return concluded(folder, summary, code, interrupted=interrupted)
+
+
+def run_cluster(
+    scenario: Scenario, folder: Path, command: str, namespace: str | None, *, quiet: bool = False
+) -> Outcome:
+    """Run a scenario through the deployed system."""
+    plan = [step for fault in scenario.faults for step in cluster_plan(fault, scenario.replicas)]
+    with Cluster(scenario, namespace) as cluster, Api(cluster.kubectl) as api:
+        begin = cluster.start_load()
+        if not quiet:
+            say(f"  the load runs: {scenario.duration:g} s, and its drain")
+        made_of = provenance(scenario, command, cluster)
+        name = namespace_of(cluster.kubectl) if namespace is None else namespace
+        sampler = ClusterSampler(api, name, cluster.nodes, begin)
+        breaker = ClusterBreaker(cluster.kubectl, cluster.pods, here=cluster.here)
+        faults = Faults(breaker, plan, begin)
+        others = None
+        if cluster.here:
+            others = conditions.OtherLoad(conditions.kubernetes_pids, conditions.pod_seconds)
+        interrupted = attended(
+            [*([others] if others else []), sampler, faults], cluster.wait, cluster.end_early
+        )
+        cluster.bring_out(folder)
+    summary = finish(folder, made_of, sampler, faults, others)
+    return concluded(folder, summary, int(summary["exit_code"] or 0), interrupted=interrupted)
+
+
+def attended(
+    attendants: Sequence[conditions.OtherLoad | Sampler | Faults],
+    wait: Callable[[], None],
+    end_early: Callable[[], None],
+) -> bool:
+    """Wait for the end of the load while threads look on and break things. Returns whether it was
+    interrupted."""
+    for one in attendants:
+        one.start()
+    try:
+        wait()
+    except KeyboardInterrupt:
+        say("interrupted: ending the load, keeping what there is (again to give up)")
+        end_early()
+        return True
+    finally:
+        for one in reversed(attendants):
+            one.stop()
+    return False
+
+
+def end_locally(local: Local, scenario: Scenario) -> None:
+    """Ask the master to end the run, and wait until it has."""
+    assert local.master is not None
+    local.master.end(patience=2 * float(scenario.options.get("drain_timeout", 30)) + 20)
+
+
+def concluded(folder: Path, summary: dict[str, Any], code: int, *, interrupted: bool) -> Outcome:
+    """The outcome of a run that is over. Interrupted is INVALID (cut short); a broken ledger is
+    worth more than that word."""
     code = summary["exit_code"] if code in (0, 3, 4, 5) else code
-    # Interrupted is INVALID (cut short); a broken ledger is worth more than that word.
     return Outcome(EXIT_INTERRUPTED if interrupted and code != 3 else code, folder, summary)
 
 
@@ -208,29 +273,42 @@ def finish(
     folder: Path,
     made_of: dict[str, Any],
     sampler: Sampler,
-    faults: list[tuple[float, str]],
-    other_load: float,
+    faults: Faults,
+    others: conditions.OtherLoad | None,
 ) -> dict[str, Any]:
-    """Add conditions, cost and provenance to the summary, draw the charts, write the README."""
+    """Add conditions, cost, faults and provenance to the summary."""
     summary = read_summary(folder)
-    conditions.judge(summary, other_load, made_of["scenario"]["max_other_load"])
+    if others is None:
+        made_of["machine"]["other load"] = "unknown: the nodes are other machines"
+    else:
+        conditions.judge(summary, others.percent, made_of["scenario"]["max_other_load"])
+        made_of["machine"]["other load"] = f"{others.percent:g} % of its CPU"
+        made_of["machine"]["priorities"] = (
+            "; ".join(f"{name}: {text}" for name, text in sorted(others.priorities.items()))
+            or "all as usual"
+        )
+    if faults.failed:
+        conditions.refuse(summary, f"a fault could not be made: {faults.failed}")
     write_gates(folder, summary)
     sampler.write(folder / "samples.csv")
-    deliveries = summary["counters"].get("deliveries", 0)
-    posts = summary["counters"].get("acks", 0)
-    pods = sum(s for name, s in sampler.cpu_seconds.items() if name.startswith("pod"))
-    summary["cost"] = {
-        "worker_cpu_us_per_delivery": summary["worker_cpu_us_per_delivery"],
-        "chat_cpu_us_per_delivery": round(pods * 1e6 / deliveries, 2) if deliveries else None,
-        "redis_cpu_us_per_post": round(sampler.cpu_seconds.get("redis", 0.0) * 1e6 / posts, 1)
-        if posts
-        else None,
-    }
-    summary["faults"] = faults
+    summary["cost"] = cost(summary, sampler.cpu_seconds)
+    summary["faults"] = faults.done
     (folder / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     (folder / "provenance.json").write_text(json.dumps(made_of, indent=1) + "\n", encoding="utf-8")
-    report.run_readme(folder, summary, made_of, charts.run_charts(folder, summary))
     return summary
+
+
+def cost(summary: dict[str, Any], cpu_seconds: dict[str, float]) -> dict[str, float | None]:
+    """CPU of the generator and the chat by deliveries, and of Redis (all of it) by posts."""
+    deliveries = summary["counters"].get("deliveries", 0)
+    posts = summary["counters"].get("acks", 0)
+    chat = sum(s for name, s in cpu_seconds.items() if name.startswith("pod-"))
+    redis = sum(s for name, s in cpu_seconds.items() if re.fullmatch(r"redis(-\d+)?", name))
+    return {
+        "worker_cpu_us_per_delivery": summary["worker_cpu_us_per_delivery"],
+        "chat_cpu_us_per_delivery": round(chat * 1e6 / deliveries, 2) if deliveries else None,
+        "redis_cpu_us_per_post": round(redis * 1e6 / posts, 1) if posts else None,
+    }
 
 
 def write_gates(folder: Path, summary: dict[str, Any]) -> None:
@@ -239,15 +317,11 @@ def write_gates(folder: Path, summary: dict[str, Any]) -> None:
     (folder / "gates.csv").write_text(text, encoding="utf-8")
 
 
-def finish_cluster(folder: Path, scenario: Scenario, command: str, servers: dict[str, str]) -> None:
-    """Provenance, charts and README of a run on a cluster."""
-    made_of = provenance(scenario, command, servers)
-    (folder / "provenance.json").write_text(json.dumps(made_of, indent=1) + "\n", encoding="utf-8")
-    again(folder)
-
-
 def again(folder: Path) -> None:
-    """Draw the charts and write the README of a folder anew, from its files."""
+    """Draw the charts of a folder and write its README, from its files."""
+    # Drawing costs a second to import, and a run needs none of it.
+    from lab import charts  # noqa: PLC0415
+
     summary = read_summary(folder)
     made_of = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
-    report.run_readme(folder, summary, made_of, charts.run_charts(folder, summary))
+    readme.run_readme(folder, summary, made_of, charts.run_charts(folder, summary))

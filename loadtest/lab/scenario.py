@@ -16,7 +16,9 @@ from chatload.schedule import parse_stages
 #: Where the scenario files are.
 FOLDER = Path(__file__).resolve().parent.parent / "scenarios"
 #: What can be done on purpose to a pod or to Redis (see :mod:`lab.faults`).
-FAULTS = ("kill", "kill_all", "freeze", "terminate", "kill_redis", "cut_power")
+FAULTS = (
+    "kill", "kill_all", "freeze", "terminate", "kill_redis", "cut_power", "rollout", "hand_over",
+)  # fmt: skip
 #: What the workers are: Locust's own, or those in Go (``images/locust/generator``), or by
 #: turns one and the other, to compare them under one load.
 GENERATORS = ("python", "go", "both")

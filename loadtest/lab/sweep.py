@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from lab import charts, usl
-from lab.experiment import run_local, say
-from lab.report import markdown_table
+from lab.experiment import run, say
+from lab.readme import markdown_table
 from lab.scenario import Scenario, changed
 
 
@@ -76,7 +76,7 @@ def run_sweep(
         scenario = changed(base, replicas=pods, users=people, options={"rate": rate})
         name = f"r{pods}-u{people}-p{rate:g}"
         say(f"[{number}/{len(combinations)}] {name}")
-        outcome = run_local(scenario, folder / name, f"{command} # {name}")
+        outcome = run(scenario, folder / name, f"{command} # {name}")
         say(f"  {outcome.summary['outcome']}")
         worst = max(worst, outcome.exit_code)
         rows.append(record(scenario, outcome.summary))

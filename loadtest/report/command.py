@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import importlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from lab.local import ROOT, LabError
@@ -22,29 +23,18 @@ def build(measured: Path, out: Path) -> None:
     print(out)
 
 
-def main() -> int:
-    """Run one of the words. 2: something that is needed is not there."""
-    parser = argparse.ArgumentParser(prog="loadtest/report/run", description=__doc__)
-    parser.add_argument("what", choices=("build", "costs", "journey", "screens"))
+def main(arguments: Sequence[str]) -> int:
+    """Run one of the words. Raises LabError when something that is needed is not there."""
+    parser = argparse.ArgumentParser(prog="loadtest/run report", description=__doc__)
+    parser.add_argument("what", choices=("build", "native", "costs", "journey", "screens"))
     parser.add_argument("--out", type=Path, help="another file (build) or folder than the usual")
     parser.add_argument("--results", type=Path, default=ROOT / "results", help="build: data")
-    args = parser.parse_args()
-    try:
-        if args.what == "build":
-            build(args.results, args.out or ROOT / "report.pdf")
-        elif args.what == "costs":
-            from report.measure import costs  # noqa: PLC0415
-
-            costs.run(args.out or ROOT / "results/costs")
-        elif args.what == "journey":
-            from report.measure import journey  # noqa: PLC0415
-
-            journey.run(args.out or ROOT / "results/journey")
-        else:
-            from report.measure import screens  # noqa: PLC0415
-
-            screens.run(args.out or ROOT / "docs/images")
-    except LabError as error:
-        print(error, file=sys.stderr)
-        return 2
+    args = parser.parse_args(arguments)
+    if args.what == "build":
+        build(args.results, args.out or ROOT / "report.pdf")
+        return 0
+    # Each of these needs a browser or Go, which building does not.
+    module = importlib.import_module(f"report.measure.{args.what}")
+    usual = {"costs": "results/costs", "journey": "results/journey", "screens": "docs/images"}
+    module.run(args.out or ROOT / usual.get(args.what, "results"))
     return 0

@@ -38,6 +38,6 @@ def test_the_job_is_the_scenarios() -> None:
     pod = job["spec"]["template"]["spec"]  # type: ignore[index]
     assert pod["imagePullSecrets"] == [{"name": "regcred"}]
     arguments = pod["containers"][0]["args"]
-    assert arguments[:3] == ["--workers=2", "--probes=1", "--"]
+    assert arguments[:4] == ["--workers=2", "--probes=1", "--generator=python", "--"]
     assert arguments[arguments.index("-u") + 1] == "200"
     assert arguments[arguments.index("--rate") + 1] == "12"

@@ -1,55 +1,102 @@
-"""The capacity finder, against fake servers of known capacity."""
+"""The search for capacity: against servers whose limit is known, and cut off anywhere."""
+
+from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
-from chatload.schedule import Arrivals
-from chatload.timing import Histogram
-from lab.capacity import MOST_STEPS, Capacity, Step, find
+from lab.capacity import NARROW, Try, bracket, judge, next_rate
 
 
-def response_times(rate: float, capacity: float, seed: str, seconds: float = 20.0) -> Histogram:
-    """Post to answer, µs, of a single queue that serves ``capacity`` posts a second, in virtual
-    time: Poisson arrivals at ``rate``, service times that vary by a tenth."""
-    arrivals = Arrivals(seed, 0.0)
-    arrivals.set_rate(rate, 0.0)
-    rng = random.Random(seed)
-    times, free = Histogram(), 0.0
-    for instant in arrivals.due(seconds):
-        free = max(free, instant) + max(0.0, rng.gauss(1, 0.1)) / capacity
-        times.record((free - instant) * 1e6)
-    return times
+def search(limit: float, start: float = 20, noise: float = 0.0, seed: int = 1) -> list[Try]:
+    """A search to its end against a server that holds up to ``limit``, more or less."""
+    chance, tries = random.Random(seed), list[Try]()
+    while (rate := next_rate(tries, start)) is not None:
+        held = rate <= limit * (1 + chance.uniform(-noise, noise))
+        tries.append(Try(rate, held, "" if held else "objective"))
+        assert len(tries) < 40
+    return tries
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_the_knee_is_within_ten_percent_in_at_most_twelve_steps(seed: int) -> None:
-    rng = random.Random(seed)
-    # Fast enough that queueing alone (a few service times) does not break 250 ms below it.
-    capacity = 10 ** rng.uniform(2.4, 3.3)
-
-    def evaluate(rate: float) -> Step:
-        p99 = response_times(rate, capacity, f"{seed}/{rate}").percentile(99)
-        return Step(rate, p99 <= 250_000)
-
-    found = find(evaluate, start=rng.choice([20.0, 40.0]))
-    assert len(found.steps) <= MOST_STEPS
-    assert found.above is not None
-    assert abs(found.knee / capacity - 1) <= 0.10, (found.knee, capacity)
+@pytest.mark.parametrize("limit", [3.1, 20, 21, 77, 640, 999])
+def test_the_limit_lies_in_a_narrow_bracket_whose_ends_are_sure(limit: float) -> None:
+    tries = search(limit)
+    found = bracket(tries)
+    assert found.held is not None and found.failed is not None
+    assert found.held <= limit < found.failed <= found.held * NARROW * 1.0001
+    for rate, held in ((found.held, True), (found.failed, False)):
+        assert sum(one.rate == rate and one.held == held for one in tries) >= 2
 
 
-def test_a_start_beyond_the_capacity_is_searched_downwards() -> None:
-    found = find(lambda rate: Step(rate, rate <= 7), start=50)
-    assert found.knee <= 7 < (found.above or 0) and found.knee > 6.3
-    assert len(found.steps) <= MOST_STEPS
+@pytest.mark.parametrize("seed", range(20))
+def test_an_unsteady_server_still_gets_a_bracket(seed: int) -> None:
+    found = bracket(search(200, noise=0.3, seed=seed))
+    assert found.held is not None and found.failed is not None and found.held < found.failed
+    assert 100 < found.held < 300
 
 
-def test_what_the_generator_cannot_do_is_not_blamed_on_the_server() -> None:
-    found = find(lambda rate: Step(rate, rate < 90, "worker CPU", invalid=rate >= 90), start=20)
-    assert found.limited_by_generator and found.knee < 90
+def test_a_search_that_was_cut_off_goes_on_where_it_was() -> None:
+    whole = search(130)
+    for cut in range(len(whole)):
+        assert next_rate(whole[:cut], 20) == whole[cut].rate
 
 
-def test_a_server_without_limit_is_said_to_have_none() -> None:
-    found = find(lambda rate: Step(rate, True), start=1)
-    assert isinstance(found, Capacity)
-    assert found.above is None and len(found.steps) == MOST_STEPS
+def test_one_hiccup_is_no_limit() -> None:
+    tries = [Try(20, True), Try(40, False, "objective")]
+    assert next_rate(tries, 20) == 40
+    tries.append(Try(40, True))
+    assert next_rate(tries, 20) == 40
+    tries.append(Try(40, True))
+    assert next_rate(tries, 20) == 80
+
+
+def test_a_server_that_holds_nothing_is_not_searched_for_ever() -> None:
+    assert len(search(0)) < 20 and bracket(search(0)).held is None
+
+
+def test_where_the_generator_failed_no_limit_of_the_chat_is_told() -> None:
+    tries = [Try(20, True), Try(20, True), *[Try(24, False, "generator")] * 2]
+    text = bracket(tries).sentence(100, 250)
+    assert text.startswith("At least 20 posts/s") and "not known" in text
+    tries[-1] = Try(24, False, "objective")
+    assert bracket(tries).who == "both" and bracket(tries).sentence(1, 1).startswith("At least")
+    tries[-2] = Try(24, False, "objective")
+    assert "failed twice with a healthy generator" in bracket(tries).sentence(100, 250)
+    assert bracket([]).sentence(100, 250) == "No rate held twice yet."
+
+
+def summary(outcome: str, p99: float, *failed: str) -> dict[str, Any]:
+    """A run's summary as far as it matters here: gates that did not hold."""
+    return {
+        "rate": 40.0,
+        "outcome": outcome,
+        "rows_ms": {"deliver": {"p99": p99}},
+        "gates": [{"name": name, "passed": False} for name in failed],
+        "invalid_because": list(failed),
+    }
+
+
+@pytest.mark.parametrize(
+    ("run", "who"),
+    [
+        (summary("clean", 9), ""),
+        (summary("GAPS", 9), ""),
+        (summary("clean", 251), "objective"),
+        (summary("BROKEN", 9), "objective"),
+        (summary("INVALID", 9, "posts unanswered"), "objective"),
+        (summary("INVALID", 9, "posts dropped", "rate kept"), "objective"),
+        (summary("INVALID", 9, "posts unanswered", "crowd's loop lag"), "generator"),
+        (summary("INVALID", 9, "loop lag, ramp-up included"), "generator"),
+        (summary("INVALID", 900, "worker CPU"), "generator"),
+    ],
+)
+def test_who_failed(run: dict[str, Any], who: str) -> None:
+    found = judge(run, 250)
+    assert found is not None and (found.held, found.who) == (not who, who)
+
+
+@pytest.mark.parametrize("gate", ["other load", "load seconds", "deliver samples"])
+def test_a_run_that_proves_nothing_is_no_try(gate: str) -> None:
+    assert judge(summary("INVALID", 9, gate), 250) is None

@@ -3,7 +3,7 @@
 import pytest
 
 from lab.command import options_of
-from lab.faults import steps
+from lab.faults import local_plan
 from lab.scenario import Fault, changed, load, names, parse
 
 WANTED = {
@@ -51,17 +51,17 @@ def test_the_command_line_changes_a_scenario_and_keeps_the_rest() -> None:
 
 
 def test_faults_become_steps() -> None:
-    assert steps(Fault(5, "freeze", 1, seconds=2), 2) == [
+    assert local_plan(Fault(5, "freeze", 1, seconds=2), 2) == [
         (5, "freeze", "pod-1"),
         (7, "thaw", "pod-1"),
     ]
-    assert steps(Fault(5, "kill_all", restart_after=1), 2) == [
+    assert local_plan(Fault(5, "kill_all", restart_after=1), 2) == [
         (5, "kill", "pod-0"),
         (5, "kill", "pod-1"),
         (6, "start", "pod-0"),
         (6, "start", "pod-1"),
     ]
-    assert steps(Fault(5, "kill_redis", restart_after=2), 2) == [
+    assert local_plan(Fault(5, "kill_redis", restart_after=2), 2) == [
         (5, "kill", "redis"),
         (7, "start", "redis"),
     ]

@@ -21,7 +21,7 @@ def test_tables_model_and_chart(tmp_path: Path) -> None:
         for pods in (1, 2, 3, 4, 6)
     ]  # fmt: skip
     rows.append({**rows[0], "replicas": 8, "outcome": "INVALID", "deliveries_per_s": 1.0})
-    sweep.write_tables(tmp_path, rows, load("steady"), "loadtest/sweep steady")
+    sweep.write_tables(tmp_path, rows, load("steady"), "loadtest/run sweep steady")
     found = json.loads((tmp_path / "sweep.json").read_text())["usl"]
     assert found["over"] == "replicas" and found["points"] == 5  # the invalid run is left out
     assert found["model"]["sigma"] == pytest.approx(0.1, rel=1e-3)
@@ -43,7 +43,7 @@ def test_too_few_points_are_said_not_fitted(tmp_path: Path) -> None:
         "deliver_p50_ms": 1, "deliver_p99_ms": 1, "ack_p99_ms": 1,
         "chat_cpu_us_per_delivery": 1, "posts_per_s": 1.0, "little": "", "lost": 0, "duplicated": 0,
     }  # fmt: skip
-    sweep.write_tables(tmp_path, [row], load("steady"), "loadtest/sweep steady")
+    sweep.write_tables(tmp_path, [row], load("steady"), "loadtest/run sweep steady")
     assert "No scalability law" in (tmp_path / "README.md").read_text()
 
 

@@ -1,10 +1,12 @@
 """Runs Locust and prints its artefacts into the log: for a Kubernetes Job, whose pod nobody can
 copy from once it has ended.
 
-``python -m chatload.bundle FOLDER [--workers N] [--probes N] -- LOCUST-ARGUMENTS…`` runs ``locust``
-with ``--artefacts FOLDER``, as the master of so many workers and probe workers in processes of
-their own (0 and 0: alone), passes TERM and INT on to it, prints the folder as base64 of a tar.gz
-between two marks, and ends with the master's exit code. ``loadtest/run --where cluster`` reads it.
+``python -m chatload.bundle FOLDER [--workers N] [--probes N] [--generator G] -- LOCUST-ARGUMENTS…``
+runs ``locust`` with ``--artefacts FOLDER``, as the master of so many workers and probe workers in
+processes of their own (0 and 0: alone), passes TERM and INT on to it, prints the folder as base64
+of a tar.gz between two marks, and ends with the master's exit code. The workers are Locust's own
+(``python``), those in Go (``go``), or by turns one and the other (``both``).
+``loadtest/run --where cluster`` reads it.
 """
 
 from __future__ import annotations
@@ -41,15 +43,25 @@ def bundled(folder: Path) -> str:
     return "\n".join([BEGIN, *textwrap.wrap(text, 120), END])
 
 
-def start_workers(workers: int, probes: int) -> list[subprocess.Popen[bytes]]:
+def worker_command(generator: str, number: int, *, measures: bool) -> list[str]:
+    """The command of a worker. ``both``: the crowd's first is in Python, the next in Go, and so on,
+    and who measures is in Go."""
+    if generator == "go" or (generator == "both" and (measures or number % 2 == 1)):
+        return ["generator", "--master-host", "127.0.0.1"]
+    return [sys.executable, "-m", "locust", "--worker", "--master-host", "127.0.0.1"]
+
+
+def start_workers(workers: int, probes: int, generator: str) -> list[subprocess.Popen[bytes]]:
     """Start workers of the crowd, and such that measure (:mod:`chatload.probe`), of a master on
     this machine."""
     env = {name: value for name, value in os.environ.items() if name not in _OF_THE_RUN}
-    command = [sys.executable, "-m", "locust", "--worker", "--master-host", "127.0.0.1"]
-    return [
-        subprocess.Popen(command, env={**env, probe.VARIABLE: "1"} if one >= workers else env)
-        for one in range(workers + probes)
-    ]
+    helpers = []
+    for number in range(workers + probes):
+        measures = number >= workers
+        command = worker_command(generator, number, measures=measures)
+        own = {**env, probe.VARIABLE: "1"} if measures else env
+        helpers.append(subprocess.Popen(command, env=own))
+    return helpers
 
 
 def main(arguments: list[str]) -> int:
@@ -62,10 +74,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--probes", type=int, default=0)
+    parser.add_argument("--generator", choices=("python", "go", "both"), default="python")
     chosen = parser.parse_args(arguments[:cut])
     folder: Path = chosen.folder
     folder.mkdir(parents=True, exist_ok=True)
-    helpers = start_workers(chosen.workers, chosen.probes)
+    helpers = start_workers(chosen.workers, chosen.probes, chosen.generator)
     command = [sys.executable, "-m", "locust", "--artefacts", str(folder), *arguments[cut + 1 :]]
     if helpers:
         command += ["--master", "--expect-workers", str(len(helpers))]

@@ -11,11 +11,22 @@ from pathlib import Path
 import pytest
 from runs import GENERATOR, PATIENT, FakeServer
 
-from chatload.bundle import BEGIN, END, main
+from chatload.bundle import BEGIN, END, main, worker_command
 
 
 def test_what_is_missing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["/somewhere"]) == 2 and "usage" in capsys.readouterr().err
+
+
+def test_workers_are_in_the_language_that_is_asked_for() -> None:
+    def languages(generator: str) -> list[str]:
+        """Of two workers of the crowd and one that measures."""
+        commands = [worker_command(generator, n, measures=n == 2) for n in range(3)]
+        return ["go" if command[0] == "generator" else "python" for command in commands]
+
+    assert languages("python") == ["python"] * 3
+    assert languages("go") == ["go"] * 3
+    assert languages("both") == ["python", "go", "go"]
 
 
 # A port of its own: other masters may be on this machine.

@@ -158,7 +158,7 @@ def run(folder: Path) -> None:
         "What a connection, a delivery and a message in Redis cost. `footprint.json`: rounds of "
         "the chat and of a server in the form of gorilla/websocket's chat example. `redis.txt`: "
         "the benchmarks of `internal/redisstore` as printed.",
-        "loadtest/report/run costs",
+        "loadtest/run report costs",
         machine(),
         {
             "chat": output_of([str(chat_binary()), "--version"]),

@@ -319,7 +319,7 @@ def run(folder: Path) -> None:
         folder,
         "One message from the key press to another person's screen. `hops.csv`: milliseconds since "
         "the key press at each hop, one line a message.",
-        "loadtest/report/run journey",
+        "loadtest/run report journey",
         made_on,
         {
             "chat": output_of([str(chat_binary()), "--version"]),

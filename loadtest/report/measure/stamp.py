@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lab.experiment import output_of
 from lab.local import START_PATIENCE, LabError, Process
-from lab.report import markdown_table
+from lab.readme import markdown_table
 
 
 def wait_ready(process: Process, address: str) -> None:

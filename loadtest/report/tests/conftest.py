@@ -19,11 +19,11 @@ sys.path[:0] = [str(ROOT / "loadtest"), str(ROOT / "images/locust")]
 
 def build(out: Path) -> Path:
     """Build the report in a process of its own, as ``make report`` does."""
-    environment = {**os.environ, "REPORT_PYTHON": "this"}
+    environment = {**os.environ, "LOADTEST_PYTHON": "this"}
     environment.pop("SOURCE_DATE_EPOCH", None)
     more = ["--results", str(data.RESULTS)]
     done = subprocess.run(
-        [sys.executable, str(ROOT / "loadtest/report/run"), "build", "--out", str(out), *more],
+        [sys.executable, str(ROOT / "loadtest/run"), "report", "build", "--out", str(out), *more],
         capture_output=True,
         text=True,
         check=False,

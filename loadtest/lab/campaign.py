@@ -1,0 +1,300 @@
+"""The campaign: every run that ``results/`` holds, by one command, resumable where it was cut off.
+
+What it consists of says ``loadtest/campaign.yaml``. A run that is there, valid, of the same
+scenario and of the same images and manifest is not made again. One that turns out INVALID is tried
+once more; the second outcome stays, whatever it is. A broken ledger is never overwritten.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab import capacity, readme
+from lab.cluster import MANIFEST, manifest_digest
+from lab.experiment import Outcome, read_summary, run, say
+from lab.kube import Kubectl, image_ids
+from lab.scenario import Scenario, changed, load
+
+#: What is to be run.
+PLAN = Path(__file__).resolve().parent.parent / "campaign.yaml"
+#: Seconds around a run's load: emptying and starting the chat, the Job's pod, drain and books.
+AROUND = 55.0
+#: Files of a run that can be made again from the others, or that nobody looks at.
+DERIVED = ("report.html", "README.md", "locust_exceptions.csv", "*.svg", "*.png")
+#: What a step of a capacity search does without, besides: there are many of them.
+OF_A_STEP = ("histograms.csv", "locust*.csv", "failures.csv", "pods.csv")
+#: Most tries of one run in one campaign.
+TRIES = 2
+#: Digests that must be the same for a run to count as made.
+DIGESTS = ("chat", "generator", "manifest")
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One run of the plan. native: the report shows Locust's own page of it, so it is kept."""
+
+    name: str
+    scenario: Scenario
+    native: bool
+
+    @property
+    def command(self) -> str:
+        """The command that makes this run alone."""
+        one, usual = self.scenario, load(self.scenario.name)
+        words = ["loadtest/run", one.name, "--where cluster"]
+        for field in ("users", "seconds", "replicas", "workers", "generator"):
+            if getattr(one, field) != getattr(usual, field):
+                words.append(f"--{field} {getattr(one, field)}")
+        for key, value in one.options.items():
+            if usual.options.get(key) != value:
+                flag = f"--{key}" if key in ("rate", "seed") else f"--set {key}="
+                words.append(f"{flag} {value}" if flag[-1] != "=" else f"{flag}{value}")
+        return " ".join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All runs in their order, and the capacity searches."""
+
+    runs: list[Planned]
+    searches: list[Planned]
+
+
+def read_plan(path: Path, seeds: Sequence[int]) -> Plan:
+    """The plan of a file, once for each seed: all runs of the first seed first. The folder of a
+    further seed ends with it. Raises ValueError."""
+    body = yaml.safe_load(path.read_text(encoding="utf-8"))
+    runs: list[Planned] = []
+    searches: list[Planned] = []
+    for place, seed in enumerate(seeds):
+        for made, key in ((runs, "runs"), (searches, "capacity")):
+            for entry in body[key]:
+                made.append(_planned(dict(entry), seed, "" if place == 0 else f"-seed-{seed}"))
+    return Plan(runs, searches)
+
+
+def _planned(entry: dict[str, Any], seed: int, end: str) -> Planned:
+    """An entry of the plan: name, scenario, native, fields of the scenario, ``options``."""
+    name, native = f"{entry.pop('name')}{end}", bool(entry.pop("native", False))
+    options = {**entry.pop("options", {}), **({"seed": seed} if seed != 1 else {})}
+    scenario = load(entry.pop("scenario"))
+    return Planned(name, changed(scenario, **entry, options=options or None), native)
+
+
+class Budget:
+    """Minutes that may be used, from now on. A part has its own, within the whole."""
+
+    def __init__(self, minutes: float) -> None:
+        self._end = time.monotonic() + 60 * minutes
+
+    def has(self, seconds: float) -> bool:
+        """Whether something of such a length still fits."""
+        return time.monotonic() + seconds <= self._end
+
+
+def digests_now(namespace: str | None) -> dict[str, str]:
+    """The digests of what is deployed."""
+    kubectl = Kubectl(namespace)
+    return {
+        "chat": ", ".join(image_ids(kubectl.items("pods", "app=chat"), "chat")),
+        "generator": ", ".join(image_ids(kubectl.items("pods", "app=locust-worker"), "locust")),
+        "manifest": manifest_digest(),
+    }
+
+
+def is_made(folder: Path, scenario: Scenario, digests: Mapping[str, str]) -> bool:
+    """Whether a run is there, complete, of the same things, and worth keeping: valid, or broken."""
+    summary = read_summary(folder)
+    try:
+        made_of = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    same = all(made_of.get("digests", {}).get(key) == digests[key] for key in DIGESTS)
+    if summary.get("outcome") == "BROKEN":
+        return True
+    packed = json.loads(json.dumps(scenario.packed()))
+    return same and bool(summary.get("valid")) and made_of.get("scenario") == packed
+
+
+def quiet(patience: float) -> None:
+    """Wait until the machine has a core to spare, at most ``patience`` seconds."""
+    end = time.monotonic() + patience
+    while time.monotonic() < end and os.getloadavg()[0] > 0.6 * (os.cpu_count() or 1):
+        time.sleep(3)
+
+
+def slim(folder: Path, *, native: bool, step: bool = False) -> None:
+    """Leave a run's data, and Locust's page only where the report shows it."""
+    patterns = [*DERIVED, *(OF_A_STEP if step else ()), *(() if native else ("locust.html",))]
+    for pattern in patterns:
+        for path in folder.glob(pattern):
+            path.unlink()
+
+
+def make_runs(
+    runs: Sequence[Planned],
+    results: Path,
+    budget: Budget,
+    namespace: str | None,
+    patience: float,
+) -> tuple[int, list[str]]:
+    """Every run that is not there yet, while the budget lasts. Returns how many broke their ledger,
+    and the names of those that were not made."""
+    broken, left, digests = 0, [], digests_now(namespace)
+    for planned in runs:
+        folder = results / planned.name
+        for number in range(TRIES):
+            if is_made(folder, planned.scenario, digests):
+                break
+            if not budget.has(planned.scenario.duration + AROUND):
+                left.append(planned.name)
+                break
+            shutil.rmtree(folder, ignore_errors=True)
+            quiet(patience)
+            say(f"== {planned.name} (try {number + 1}): {planned.command}")
+            outcome = run(
+                planned.scenario, folder, planned.command, where="cluster", namespace=namespace
+            )
+            digests = digests_of(folder, digests)
+            slim(folder, native=planned.native)
+            say(f"   {told(outcome)}")
+        broken += read_summary(folder).get("outcome") == "BROKEN"
+    return broken, left
+
+
+def digests_of(folder: Path, before: dict[str, str]) -> dict[str, str]:
+    """The digests with which a run was just made: what its pods pulled is what is there now."""
+    made_of = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    return {key: made_of["digests"].get(key, before[key]) for key in DIGESTS}
+
+
+def told(outcome: Outcome) -> str:
+    """A run's outcome in a line."""
+    summary = outcome.summary
+    deliver = summary["rows_ms"].get("deliver", {})
+    text = f"{summary['outcome']}: {summary['ledger']['delivered']:,} delivered, deliver p99 "
+    return text + " | ".join([f"{deliver.get('p99')} ms", *summary["invalid_because"]])
+
+
+def make_search(
+    planned: Planned, results: Path, budget: Budget, namespace: str | None, patience: float
+) -> bool:
+    """A capacity search, as far as the budget reaches. Returns whether it came to its end."""
+    scenario, place = planned.scenario, results / planned.name
+    digests = digests_now(namespace)
+
+    def step_of(rate: float) -> Scenario:
+        """The scenario at a rate."""
+        return changed(scenario, kind="run", options={"rate": rate})
+
+    idle = 0
+    while True:
+        steps = known_steps(place, step_of, digests)
+        tries = [found for _, found in steps]
+        rate = capacity.next_rate(tries, scenario.start_rate)
+        done = rate is None or idle >= TRIES
+        write_search(place, planned, steps, complete=rate is None)
+        if done or rate is None or not budget.has(scenario.duration + AROUND):
+            return rate is None
+        folder = place / f"step-{len(list(place.glob('step-*'))) + 1:02d}"
+        quiet(patience)
+        say(f"== {planned.name}: {rate:g} posts/s")
+        one = Planned(planned.name, step_of(rate), native=False)
+        outcome = run(one.scenario, folder, one.command, where="cluster", namespace=namespace)
+        digests = digests_of(folder, digests)
+        slim(folder, native=False, step=True)
+        verdict = capacity.judge(outcome.summary, scenario.deliver_p99_ms)
+        say(f"   {told(outcome)}" + ("" if verdict else " (proves nothing)"))
+        idle = 0 if verdict else idle + 1
+
+
+def known_steps(
+    place: Path, step_of: Callable[[float], Scenario], digests: Mapping[str, str]
+) -> list[tuple[Path, capacity.Try]]:
+    """The tries that are there already, of the same scenario, images and manifest; others go."""
+    found = []
+    for folder in sorted(place.glob("step-*")):
+        summary = read_summary(folder)
+        try:
+            made_of = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            shutil.rmtree(folder)
+            continue
+        scenario = step_of(float(made_of["scenario"]["options"].get("rate", 0)))
+        packed = json.loads(json.dumps(scenario.packed()))
+        same = all(made_of["digests"].get(key) == digests[key] for key in DIGESTS)
+        if not same or made_of["scenario"] != packed:
+            shutil.rmtree(folder)
+            continue
+        verdict = capacity.judge(summary, scenario.deliver_p99_ms)
+        if verdict is not None:
+            found.append((folder, verdict))
+    return found
+
+
+def write_search(
+    place: Path,
+    planned: Planned,
+    steps: Sequence[tuple[Path, capacity.Try]],
+    *,
+    complete: bool,
+) -> None:
+    """``capacity.json``: the bracket, and every try with its folder."""
+    scenario = planned.scenario
+    found = capacity.bracket([one for _, one in steps])
+    place.mkdir(parents=True, exist_ok=True)
+    body = {
+        "held": found.held,
+        "failed": found.failed,
+        "who": found.who,
+        "complete": complete,
+        "people": scenario.users,
+        "pods": scenario.replicas,
+        "objective_ms": scenario.deliver_p99_ms,
+        "sentence": found.sentence(scenario.users, scenario.deliver_p99_ms),
+        "steps": [
+            {
+                "folder": folder.name,
+                "rate": one.rate,
+                "held": one.held,
+                "who": one.who,
+                "why": one.why,
+                "deliver_p99_ms": one.p99,
+            }
+            for folder, one in steps
+        ],
+    }
+    (place / "capacity.json").write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
+
+
+def campaign(
+    plan: Plan,
+    results: Path,
+    *,
+    minutes: float,
+    capacity_minutes: float,
+    namespace: str | None,
+    patience: float,
+) -> int:
+    """Make what is not there yet. Returns the number of runs whose ledger is broken."""
+    say(f"what is deployed of {MANIFEST.name}, on the current kubectl context")
+    broken, left = make_runs(plan.runs, results, Budget(minutes), namespace, patience)
+    whole = Budget(capacity_minutes)
+    for number, search in enumerate(plan.searches):
+        # Each search has an equal share of what is left.
+        share = Budget((whole._end - time.monotonic()) / 60 / (len(plan.searches) - number))
+        if not make_search(search, results, share, namespace, patience):
+            left.append(search.name)
+    readme.index(results)
+    if left:
+        say(f"not made, or not to the end: {', '.join(left)}; the same command goes on")
+    return broken

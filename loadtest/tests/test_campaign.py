@@ -1,0 +1,167 @@
+"""The campaign: what it consists of, what counts as made, what is kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import campaign, capacity
+from lab.experiment import Outcome
+from lab.scenario import Scenario, load
+
+DIGESTS = {"chat": "sha256:a", "generator": "sha256:b", "manifest": "c"}
+ENTRIES = """
+runs:
+  - {name: one, scenario: steady, users: 30, native: true}
+  - {name: two, scenario: steady, options: {rate: 7, topics: 3}}
+capacity:
+  - {name: limit, scenario: breakpoint, replicas: 1}
+"""
+
+
+def leave(folder: Path, scenario: Scenario, outcome: str = "clean", **changes: str) -> None:
+    """A run's folder, as far as the campaign looks at it."""
+    folder.mkdir(parents=True)
+    summary: dict[str, Any] = {
+        "outcome": outcome,
+        "valid": outcome == "clean",
+        "rate": scenario.options.get("rate", 0),
+        "ledger": {"delivered": 1},
+        "rows_ms": {"deliver": {"p99": 300.0 if scenario.options["rate"] > 50 else 9.0}},
+        "gates": [],
+        "invalid_because": [] if outcome != "INVALID" else ["other load"],
+    }
+    made_of = {"digests": {**DIGESTS, **changes}, "scenario": scenario.packed()}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    (folder / "provenance.json").write_text(json.dumps(made_of))
+    for name in ("locust.html", "report.html", "series.csv", "histograms.csv"):
+        (folder / name).write_text("x")
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> campaign.Plan:
+    path = tmp_path / "plan.yaml"
+    path.write_text(ENTRIES)
+    return campaign.read_plan(path, [1])
+
+
+def stub(monkeypatch: pytest.MonkeyPatch, outcomes: list[str]) -> list[str]:
+    """Instead of runs: folders with these outcomes, the last again and again. Returns the names of
+    the folders as they come."""
+    made: list[str] = []
+
+    def run(scenario: Scenario, folder: Path, _command: str, **_: object) -> Outcome:
+        """A run."""
+        made.append(folder.name)
+        leave(folder, scenario, outcomes.pop(0) if len(outcomes) > 1 else outcomes[0])
+        return Outcome(0, folder, json.loads((folder / "summary.json").read_text()))
+
+    monkeypatch.setattr(campaign, "run", run)
+    monkeypatch.setattr(campaign, "quiet", lambda _: None)
+    monkeypatch.setattr(campaign, "digests_now", lambda _: dict(DIGESTS))
+    return made
+
+
+def test_the_plan_of_the_project_is_one() -> None:
+    plan = campaign.read_plan(campaign.PLAN, [1, 2])
+    names = [one.name for one in [*plan.runs, *plan.searches]]
+    assert len(set(names)) == len(names) and "room-seed-2" in names
+    rooms = [one.scenario for one in plan.runs if one.scenario.name == "room"]
+    assert len({one.users for one in rooms}) >= 3 and {1, 2, 4, 6} <= {r.replicas for r in rooms}
+    assert len({one.options["rate"] for one in rooms}) >= 3
+    assert sum(one.native for one in plan.runs if "seed" not in one.name) >= 4
+    faults = {fault.do for one in plan.runs for fault in one.scenario.faults}
+    assert faults == {"rollout", "kill", "kill_redis", "hand_over"}
+
+
+def test_a_run_names_the_command_that_makes_it_alone(plan: campaign.Plan) -> None:
+    assert plan.runs[0].command == "loadtest/run steady --where cluster --users 30"
+    assert plan.runs[1].command.endswith("--where cluster --rate 7 --set topics=3")
+
+
+def test_what_is_there_is_not_made_again(
+    plan: campaign.Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = stub(monkeypatch, ["clean"])
+    plenty = campaign.Budget(60)
+    leave(tmp_path / "results/one", plan.runs[0].scenario)
+    assert campaign.make_runs(plan.runs, tmp_path / "results", plenty, None, 0) == (0, [])
+    assert campaign.make_runs(plan.runs, tmp_path / "results", plenty, None, 0) == (0, [])
+    assert made == ["two"]
+
+
+@pytest.mark.parametrize("other", ["chat", "generator", "manifest"])
+def test_other_images_or_another_manifest_make_another_run(
+    plan: campaign.Plan, tmp_path: Path, other: str
+) -> None:
+    scenario = plan.runs[0].scenario
+    leave(tmp_path / "one", scenario, **{other: "changed"})
+    assert not campaign.is_made(tmp_path / "one", scenario, DIGESTS)
+    leave(tmp_path / "two", scenario)
+    assert campaign.is_made(tmp_path / "two", scenario, DIGESTS)
+    assert not campaign.is_made(tmp_path / "two", load("smoke"), DIGESTS)
+    assert not campaign.is_made(tmp_path / "none", scenario, DIGESTS)
+
+
+def test_invalid_is_tried_once_more_and_broken_is_kept(
+    plan: campaign.Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = stub(monkeypatch, ["INVALID", "clean", "BROKEN", "BROKEN"])
+    plenty = campaign.Budget(60)
+    assert campaign.make_runs(plan.runs, tmp_path / "r", plenty, None, 0) == (1, [])
+    assert made == ["one", "one", "two"]
+    assert campaign.make_runs(plan.runs, tmp_path / "r", plenty, None, 0) == (1, [])
+    assert len(made) == 3
+
+
+def test_what_does_not_fit_the_budget_is_named(
+    plan: campaign.Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = stub(monkeypatch, ["clean"])
+    broken, left = campaign.make_runs(plan.runs, tmp_path, campaign.Budget(0.5), None, 0)
+    assert (broken, left, made) == (0, ["one", "two"], [])
+
+
+def test_only_data_is_kept_and_locusts_page_where_it_is_shown(
+    plan: campaign.Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub(monkeypatch, ["clean"])
+    campaign.make_runs(plan.runs, tmp_path, campaign.Budget(60), None, 0)
+    names = {one: {path.name for path in (tmp_path / one).iterdir()} for one in ("one", "two")}
+    assert names["one"] - names["two"] == {"locust.html"}
+    assert "report.html" not in names["one"] and "histograms.csv" in names["one"]
+
+
+def test_a_search_is_written_down_and_goes_on_where_it_was_cut_off(
+    plan: campaign.Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = stub(monkeypatch, ["clean"])
+    search = plan.searches[0]
+    assert not campaign.make_search(search, tmp_path, campaign.Budget(0.1), None, 0)
+    assert made == []
+    assert campaign.make_search(search, tmp_path, campaign.Budget(600), None, 0)
+    found = json.loads((tmp_path / "limit/capacity.json").read_text())
+    assert found["complete"] and 40 <= found["held"] <= 50 < found["failed"] <= 60
+    assert found["who"] == "objective" and found["pods"] == 1
+    # A step that is lost is made again, and no other.
+    number = len(made)
+    last = tmp_path / "limit" / made[-1]
+    (last / "summary.json").unlink()
+    (last / "provenance.json").unlink()
+    assert campaign.make_search(search, tmp_path, campaign.Budget(600), None, 0)
+    assert len(made) == number + 1
+
+
+def test_a_search_that_proves_nothing_twice_gives_up_for_now(
+    plan: campaign.Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = stub(monkeypatch, ["INVALID"])
+    body = capacity.judge
+    monkeypatch.setattr(
+        capacity, "judge", lambda s, o: None if s["outcome"] == "INVALID" else body(s, o)
+    )
+    assert not campaign.make_search(plan.searches[0], tmp_path, campaign.Budget(600), None, 0)
+    assert len(made) == campaign.TRIES

@@ -22,6 +22,7 @@ from lab import capacity, readme
 from lab.cluster import MANIFEST, manifest_digest
 from lab.experiment import Outcome, read_summary, run, say
 from lab.kube import Kubectl, image_ids
+from lab.local import LabError
 from lab.scenario import Scenario, changed, load
 
 #: What is to be run.
@@ -146,13 +147,14 @@ def make_runs(
     budget: Budget,
     namespace: str | None,
     patience: float,
+    tries: int = TRIES,
 ) -> tuple[int, list[str]]:
     """Every run that is not there yet, while the budget lasts. Returns how many broke their ledger,
     and the names of those that were not made."""
     broken, left, digests = 0, [], digests_now(namespace)
     for planned in runs:
         folder = results / planned.name
-        for number in range(TRIES):
+        for number in range(tries):
             if is_made(folder, planned.scenario, digests):
                 break
             if not budget.has(planned.scenario.duration + AROUND):
@@ -161,12 +163,18 @@ def make_runs(
             shutil.rmtree(folder, ignore_errors=True)
             quiet(patience)
             say(f"== {planned.name} (try {number + 1}): {planned.command}")
-            outcome = run(
-                planned.scenario, folder, planned.command, where="cluster", namespace=namespace
-            )
+            try:
+                outcome = run(
+                    planned.scenario, folder, planned.command, where="cluster", namespace=namespace
+                )
+            except LabError as error:
+                say(f"   not made: {error}")
+                continue
             digests = digests_of(folder, digests)
             slim(folder, native=planned.native)
             say(f"   {told(outcome)}")
+        if not (folder / "provenance.json").is_file() and planned.name not in left:
+            left.append(planned.name)
         broken += read_summary(folder).get("outcome") == "BROKEN"
     return broken, left
 
@@ -209,7 +217,12 @@ def make_search(
         quiet(patience)
         say(f"== {planned.name}: {rate:g} posts/s")
         one = Planned(planned.name, step_of(rate), native=False)
-        outcome = run(one.scenario, folder, one.command, where="cluster", namespace=namespace)
+        try:
+            outcome = run(one.scenario, folder, one.command, where="cluster", namespace=namespace)
+        except LabError as error:
+            say(f"   not made: {error}")
+            idle += 1
+            continue
         digests = digests_of(folder, digests)
         slim(folder, native=False, step=True)
         verdict = capacity.judge(outcome.summary, scenario.deliver_p99_ms)
@@ -284,10 +297,11 @@ def campaign(
     capacity_minutes: float,
     namespace: str | None,
     patience: float,
+    tries: int = TRIES,
 ) -> int:
     """Make what is not there yet. Returns the number of runs whose ledger is broken."""
     say(f"what is deployed of {MANIFEST.name}, on the current kubectl context")
-    broken, left = make_runs(plan.runs, results, Budget(minutes), namespace, patience)
+    broken, left = make_runs(plan.runs, results, Budget(minutes), namespace, patience, tries)
     whole = Budget(capacity_minutes)
     for number, search in enumerate(plan.searches):
         # Each search has an equal share of what is left.

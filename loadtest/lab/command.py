@@ -226,6 +226,9 @@ def campaign_run(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--patience", type=float, default=120, help="longest wait for a quiet machine, s (120)"
     )
+    parser.add_argument(
+        "--tries", type=int, default=campaign.TRIES, help="of a run that turns out INVALID (2)"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "results")
     args = parser.parse_args(arguments)
     plan = campaign.read_plan(args.plan, [int(seed) for seed in args.seeds.split(",")])
@@ -240,6 +243,7 @@ def campaign_run(arguments: Sequence[str]) -> int:
         capacity_minutes=args.capacity_minutes,
         namespace=args.namespace,
         patience=args.patience,
+        tries=args.tries,
     )
     return experiment.EXIT_BROKEN if broken else 0
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from chatload import artefacts
-from lab import conditions, readme
+from lab import conditions, readme, results
 from lab.cluster import Cluster, manifest_digest
 from lab.faults import ClusterBreaker, Faults, LocalBreaker, cluster_plan, local_plan
 from lab.kube import Api, namespace_of
@@ -322,6 +322,8 @@ def again(folder: Path) -> None:
     # Drawing costs a second to import, and a run needs none of it.
     from lab import charts  # noqa: PLC0415
 
-    summary = read_summary(folder)
-    made_of = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
-    readme.run_readme(folder, summary, made_of, charts.run_charts(folder, summary))
+    run = results.run_of(folder, folder.name)
+    if run is None:
+        return
+    (folder / "charts.svg").write_text(charts.run_panel(run), encoding="utf-8")
+    readme.run_readme(folder, run.summary, run.provenance)

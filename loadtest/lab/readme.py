@@ -83,7 +83,6 @@ def run_readme(
     folder: Path,
     summary: Mapping[str, Any],
     provenance: Mapping[str, Any],
-    charts: Sequence[str],
 ) -> None:
     """Write ``README.md`` of one run."""
     scenario = provenance["scenario"]
@@ -141,8 +140,7 @@ def run_readme(
         ]
     if summary.get("faults"):
         lines += ["Done on purpose: " + "; ".join(f"{t} s {w}" for t, w in summary["faults"]), ""]
-    for name in charts:
-        lines += [f"![{name.removesuffix('.png')}]({name})", ""]
+    lines += ["![charts over time](charts.svg)", ""]
     lines += provenance_lines(provenance)
     lines += [
         "Files: `summary.json` (everything), `series.csv` (per second), `histograms.csv` (every "
@@ -155,47 +153,50 @@ def run_readme(
 
 
 def index(results: Path) -> None:
-    """Write ``results/README.md``: every run that is there, with what it is worth."""
+    """Write ``results/README.md``: every run and search that is there, and what it is worth."""
     rows = []
-    for path in sorted(results.glob("**/summary.json")):
+    for path in sorted(results.glob("*/summary.json")):
         summary = json.loads(path.read_text(encoding="utf-8"))
         made_of = path.parent / "provenance.json"
         if not made_of.is_file():
             continue
-        scenario = json.loads(made_of.read_text(encoding="utf-8"))["scenario"]
-        deliver = summary["rows_ms"].get("deliver", {})
-        name = path.parent.relative_to(results).as_posix()
-        ledger = summary["ledger"]
-        broken = ledger["lost"] + ledger["duplicated"] + ledger["reordered"]
+        made = json.loads(made_of.read_text(encoding="utf-8"))
+        deliver, ledger = summary["rows_ms"].get("deliver", {}), summary["ledger"]
         rows.append(
             [
-                f"[{name}]({name}/README.md)",
-                users_of(scenario),
-                scenario["replicas"],
+                f"[{path.parent.name}]({path.parent.name})",
+                users_of(made["scenario"]),
+                made["scenario"]["replicas"],
                 summary["rate"],
+                made.get("where", "local"),
                 summary["outcome"],
                 f"{ledger['delivered']:,}",
-                broken,
+                ledger["lost"] + ledger["duplicated"] + ledger["reordered"],
                 summary["throughput"]["deliveries_per_s"],
                 deliver.get("p50", ""),
                 deliver.get("p99", ""),
             ]
         )
-    titles = ["run", "users", "pods", "posts/s", "outcome", "delivered", "lost + dup. + reord."]
-    titles += ["deliveries/s", "deliver p50, ms", "deliver p99, ms"]
+    titles = ["run", "people", "pods", "posts/s", "where", "outcome", "delivered"]
+    titles += ["lost + dup. + reord.", "deliveries/s", "deliver p50, ms", "deliver p99, ms"]
     lines = [
         "# Results",
         "",
-        "What runs left. Each folder's README holds its command, versions, machine and seed. Runs "
-        "marked INVALID are kept, and their latencies are worth nothing: the load generator, which "
-        "shares two cores with the servers, was at its limit.",
+        "Runs of the load lab as data: `summary.json` (all figures), `provenance.json` (command, "
+        "digests, machine, seed), `series.csv` (by second), `histograms.csv`, `samples.csv` (CPU "
+        "and memory), and tables. `loadtest/run campaign` makes them, `loadtest/run analyse` draws "
+        "charts and a README into each. The latencies of a run marked INVALID are worth nothing; "
+        "its ledger is still an account.",
         "",
         markdown_table(titles, rows),
         "",
     ]
     for path in sorted(results.glob("*/capacity.json")):
         found = json.loads(path.read_text(encoding="utf-8"))
-        lines += [f"[{path.parent.name}]({path.parent.name}/README.md): {found['sentence']}", ""]
-    for path in sorted(results.glob("*/sweep.json")):
-        lines += [f"[{path.parent.name}]({path.parent.name}/README.md): a sweep.", ""]
+        pods = f"{found['pods']} pod" + ("s" if found["pods"] > 1 else "")
+        lines += [f"[{path.parent.name}]({path.parent.name}), {pods}: {found['sentence']}", ""]
+    lines += [
+        "[costs](costs), [journey](journey): what an operation costs, and how long it takes.",
+        "",
+    ]
     (results / "README.md").write_text("\n".join(lines), encoding="utf-8")

@@ -129,6 +129,8 @@ def write_tables(
     if fit is not None:
         result["usl"] = {**asdict(fit), "over": over}
         peak = fit.model.peak
+        picture = charts.usl(points, fit, over, unit)
+        (folder / "usl.svg").write_text(picture, encoding="utf-8")
         lines += [
             f"Universal Scalability Law over {over}: σ {fit.model.sigma:.4g} "
             f"[{fit.sigma[0]:.3g}, {fit.sigma[1]:.3g}], κ {fit.model.kappa:.4g} "
@@ -136,7 +138,7 @@ def write_tables(
             f"[{fit.lam[0]:.4g}, {fit.lam[1]:.4g}] (95 % bootstrap), R² {fit.r_squared:.3f}, "
             f"peak at {'no finite value' if math.isinf(peak) else f'{peak:.3g}'}.",
             "",
-            f"![usl]({charts.usl_chart(folder, points, fit, unit)})",
+            "![usl](usl.svg)",
             "",
         ]
     (folder / "sweep.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from report import charts, diagram, facts, fonts, sources
-from report.figures import Figures, percentile, plain
+from lab import charts, results
+from lab.results import Run, percentile
+from report import diagram, facts, fonts
+from report.figures import Figures, plain
 
 HERE = Path(__file__).resolve().parent
 TEMPLATES = HERE / "template"
@@ -58,26 +60,27 @@ def when(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
-def headline(results: sources.Results) -> dict[str, float]:
-    """The figures that README and docs state too; ``tests/test_agreement.py`` compares them."""
-    clean = [run for run in results.runs if run.outcome == "clean"]
-    out = {
-        "runs": float(len(clean)),
-        "deliveries": float(sum(run.ledger["delivered"] for run in clean)),
-        "acknowledged": float(sum(run.ledger["acknowledged"] for run in clean)),
-    }
-    if results.costs:
-        out["bytes_per_idle"] = results.costs.median("chat", "bytes_per_idle_connection")
-        out["us_per_delivery_burst"] = results.costs.median("chat", "cpu_us_per_delivery_burst")
-        out["redis_ratio"] = results.costs.benchmarks["BenchmarkAppend/topics=1/batch=64/tails=3"][
-            "×raw-xadd"
-        ]
-    return out
+def native(run: Run) -> Markup | None:
+    """The picture of Locust's own charts of a run; None when there is none."""
+    path = run.path / "locust-charts.png"
+    if not path.is_file():
+        return None
+    return Markup('<img class="native" alt="Locust\'s own charts of {}" src="{}">').format(
+        run.name, picture("image/png", path.read_bytes())
+    )
+
+
+def digests(runs: Sequence[Run], what: str) -> list[str]:
+    """The first digits of the digests of an image over all runs, each once."""
+    found = {str(run.provenance["digests"].get(what, "unknown")) for run in runs}
+    return sorted(one.removeprefix("sha256:")[:12] for one in found)
 
 
 def context(root: Path, measured: Path, figures: Figures) -> dict[str, Any]:
     """Everything that the templates may name. ``measured``: the folder of results."""
-    results, known = sources.load(measured), facts.load(root)
+    found, known = results.load(measured), facts.load(root)
+    # The report compares nothing that was run elsewhere with what is deployed.
+    every = [run for run in found.runs.values() if run.where == "cluster"]
 
     def screen(name: str, alt: str) -> Markup | None:
         """A screenshot by name."""
@@ -91,17 +94,19 @@ def context(root: Path, measured: Path, figures: Figures) -> dict[str, Any]:
         "percentile": percentile,
         "chart": chart,
         "screen": screen,
+        "native": native,
+        "digests": digests,
         "inline": inline,
         "locust_pods": diagram.locust,
     }
     return {
         **functions,
-        "results": results,
+        "results": found,
+        "every": every,
         "facts": known,
         "charts": charts,
         "diagram": diagram.draw(known),
-        "headline": headline(results),
-        "made": when(results.newest),
+        "made": when(found.newest),
         "person": (root / "info.txt").read_text(encoding="utf-8").splitlines(),
     }
 
@@ -115,6 +120,7 @@ def html(root: Path, measured: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    charts.use_fonts((path for *_, path in fonts.face_files()), "Source Sans Pro")
     names = context(root, measured, Figures())
     style = fonts.css() + (TEMPLATES / "style.css").read_text(encoding="utf-8")
     return environment.get_template("report.html").render(**names, style=style)

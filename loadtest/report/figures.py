@@ -7,19 +7,12 @@ and noted in :attr:`Figures.shown`, so that tests can compare the PDF with the d
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
 #: No-break space, between a number and its unit.
 _GAP = "\u00a0"
-
-
-def percentile(values: Sequence[float], percent: float) -> float:
-    """The value that at least ``percent`` % of all did not exceed."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
 def plain(value: float, digits: int = 3) -> str:

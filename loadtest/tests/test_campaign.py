@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from lab import campaign, capacity
 from lab.experiment import Outcome
+from lab.local import LabError
 from lab.scenario import Scenario, load
 
 DIGESTS = {"chat": "sha256:a", "generator": "sha256:b", "manifest": "c"}
@@ -115,6 +117,23 @@ def test_invalid_is_tried_once_more_and_broken_is_kept(
     assert made == ["one", "one", "two"]
     assert campaign.make_runs(plan.runs, tmp_path / "r", plenty, None, 0) == (1, [])
     assert len(made) == 3
+
+
+def test_a_run_that_cannot_be_made_does_not_end_the_campaign(
+    plan: campaign.Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = stub(monkeypatch, ["clean"])
+    works: Callable[..., Outcome] = vars(campaign)["run"]
+
+    def run(scenario: Scenario, folder: Path, command: str, **more: Any) -> Outcome:
+        """The first cannot be made."""
+        if folder.name == "one":
+            raise LabError("no room for it")
+        return works(scenario, folder, command, **more)
+
+    monkeypatch.setattr(campaign, "run", run)
+    found = campaign.make_runs(plan.runs, tmp_path, campaign.Budget(60), None, 0)
+    assert found == (0, ["one"]) and made == ["two"]
 
 
 def test_what_does_not_fit_the_budget_is_named(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import charts, sweep, usl
+from lab import sweep, usl
 from lab.scenario import load
 
 
@@ -55,16 +55,3 @@ def test_little_is_a_check() -> None:
     }
     assert sweep.little_check(summary) == pytest.approx(1.0)
     assert sweep.little_check({**summary, "posts_in_flight": None}) is None
-
-
-def test_charts_are_the_same_bytes_for_the_same_data(tmp_path: Path) -> None:
-    series = [{"second": float(s), "deliver_p50_ms": s * 1.5} for s in range(20)]
-    made = []
-    for name in ("a", "b"):
-        folder = tmp_path / name
-        folder.mkdir()
-        charts.over_time(folder, "x", series, [("deliver_p50_ms", "p50")], "Deliver", "ms")
-        made.append(((folder / "x.svg").read_bytes(), (folder / "x.png").read_bytes()))
-    assert made[0] == made[1]
-    assert b"time since start, s" in made[0][0] or b"<path" in made[0][0]
-    assert charts.over_time(tmp_path, "y", series, [("none", "none")], "t", "ms") is None

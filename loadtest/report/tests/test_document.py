@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from lab.results import percentile
 from report import facts
-from report.figures import Figures, percentile, plain
+from report.figures import Figures, plain
 from report.tests.conftest import ROOT, build, text_of
 
 TEMPLATES = sorted((ROOT / "loadtest/report/template").glob("*.html"))

@@ -20,7 +20,7 @@ def snapshot() -> Path:
     """A copy of what ``results/`` holds now, so that runs under way do not come in between."""
     place = Path(tempfile.mkdtemp(prefix="report-results-"))
     atexit.register(shutil.rmtree, place, ignore_errors=True)
-    leave_out = shutil.ignore_patterns("*.html", "*.png", "*.svg", ".*.part")
+    leave_out = shutil.ignore_patterns("*.html", "*.svg", ".*.part")
     shutil.copytree(ROOT / "results", place / "results", ignore=leave_out)
     return place / "results"
 
@@ -40,13 +40,6 @@ def runs() -> Iterator[tuple[str, Path, dict[str, Any]]]:
     for path in sorted(RESULTS.glob("*/summary.json")):
         if (path.parent / "provenance.json").is_file():
             yield path.parent.name, path.parent, json.loads(path.read_text(encoding="utf-8"))
-
-
-def all_folders() -> Iterator[Path]:
-    """The folder of every finished run, parts of sweeps and searches too."""
-    for path in sorted(RESULTS.rglob("summary.json")):
-        if (path.parent / "provenance.json").is_file():
-            yield path.parent
 
 
 def ledger(folder: Path) -> dict[str, int]:
@@ -73,10 +66,10 @@ def benchmark(name: str, unit: str) -> float:
     return float(found[1])
 
 
-def knee() -> float:
-    """Posts a second that the capacity search found."""
-    path = next(iter(sorted(RESULTS.glob("*/capacity.json"))))
-    return float(json.loads(path.read_text(encoding="utf-8"))["knee"])
+def searches() -> Iterator[tuple[str, dict[str, Any]]]:
+    """(name, body) of every capacity search."""
+    for path in sorted(RESULTS.glob("*/capacity.json")):
+        yield path.parent.name, json.loads(path.read_text(encoding="utf-8"))
 
 
 def median_hop(hop: str) -> float:

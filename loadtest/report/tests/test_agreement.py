@@ -23,12 +23,9 @@ NUMBER = r"([\d.]+)(?: (?:to|–|and) ([\d.]+))?"
 HEADLINES = {
     "memory of an idle connection": ("idle connection", NUMBER + r" Ki?B\b"),
     "Redis, ratio to a bare XADD": ("XADD", NUMBER + r" ×"),
-    "the knee": ("knee", NUMBER + r" posts/s"),
 }
 #: What need not be stated there; if it is, it must agree.
-MAY_LACK = {("README.md", headline) for headline in HEADLINES} | {
-    ("docs/performance.md", "the knee")
-}
+MAY_LACK = {("README.md", headline) for headline in HEADLINES}
 
 
 def span(headline: str) -> tuple[float, float]:
@@ -36,9 +33,6 @@ def span(headline: str) -> tuple[float, float]:
     if headline == "memory of an idle connection":
         values = data.rounds("chat", "bytes_per_idle_connection")
         return min(values) / 1024, max(values) / 1024
-    if headline == "the knee":
-        knee = data.knee()
-        return knee, knee
     name = "BenchmarkAppend/topics=1/batch={}/tails=3"
     values = [data.benchmark(name.format(size), "×raw-xadd") for size in (64, 256)]
     return min(values), max(values)

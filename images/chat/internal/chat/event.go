@@ -69,6 +69,11 @@ func NewEvent(d Draft) Event {
 // Message gives the message that an event is, of a kind that IsMessage.
 func (e Event) Message() Message { return Message{ID: e.ID, Draft: e.Draft} }
 
+// stray reports a message that a server from before rooms took for a topic that
+// begins with ~. It is no public message, and nobody has checked that whoever
+// posted it is a member of the room.
+func (e Event) stray() bool { return e.Kind == KindMessage && IsRoom(e.Draft.Topic) }
+
 // leftTopic is the topic of events of KindLeft. No room is called that.
 const leftTopic = "~"
 

@@ -10,7 +10,10 @@ import (
 // known takes out, in place, what a reader steps over.
 func (s *Service) known(events []Event) []Event {
 	return slices.DeleteFunc(events, func(e Event) bool {
-		if e.Kind.Known() {
+		switch {
+		case e.stray():
+			return true
+		case e.Kind.Known():
 			return false
 		}
 		if s.options.SteppedOver != nil {

@@ -88,7 +88,7 @@ func (s *Service) original(ctx context.Context, sender Principal, m Message) (Me
 	if err != nil {
 		return Message{}, Unavailable(err) // it may be deleted: nothing is given on trust
 	}
-	if len(found) == 0 || found[0].ID != m.ID || !found[0].Kind.IsMessage() || !SightOf(sender).Sees(found[0].Draft.Topic) {
+	if len(found) == 0 || found[0].ID != m.ID || !found[0].Kind.IsMessage() || found[0].stray() || !SightOf(sender).Sees(found[0].Draft.Topic) {
 		return m, nil
 	}
 	messages := []Message{found[0].Message()}

@@ -36,6 +36,9 @@ func (s *Store) Topics(ctx context.Context, part int) ([]chat.TopicInfo, error) 
 				return nil, fmt.Errorf("read topics: %w", err)
 			}
 			for i := 0; i+1 < len(some); i += 2 {
+				if chat.IsRoom(some[i]) != (hash == p.keys.rooms()) {
+					continue // a server from before rooms has put it there
+				}
 				if t, ok := parseTopic(some[i], some[i+1], p.n); ok && t.Last.Compare(all[t.Topic].Last) > 0 {
 					all[t.Topic] = t
 				}

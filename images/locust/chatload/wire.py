@@ -77,6 +77,22 @@ class Ack:
 
 
 @dataclass(slots=True, frozen=True)
+class VoteAck:
+    """The vote with this key is counted on the message with this id."""
+
+    key: str
+    id: str
+
+
+@dataclass(slots=True, frozen=True)
+class EphemeralAck:
+    """The ephemeral message with this key was sent at this time. It has no id."""
+
+    key: str
+    time: str
+
+
+@dataclass(slots=True, frozen=True)
 class History:
     """Answer to ``history``: the messages before the one asked for, oldest first."""
 
@@ -124,7 +140,18 @@ class Other:
     type: str
 
 
-Frame = Welcome | Messages | Ack | History | Presence | ErrorFrame | Bye | Other
+Frame = (
+    Welcome
+    | Messages
+    | Ack
+    | VoteAck
+    | EphemeralAck
+    | History
+    | Presence
+    | ErrorFrame
+    | Bye
+    | Other
+)
 
 
 def hello(
@@ -214,7 +241,7 @@ def parse(body: object) -> Frame:
             raise WireError("messages: the list must hold at least one message")
         return Messages(messages, _optional_text(body, "cursor"))
     if kind == "ack":
-        return Ack(_text(body, "key"), _text(body, "id"), _text(body, "time"))
+        return _ack(body)
     if kind == "welcome":
         return Welcome(
             _text(body, "server"),
@@ -243,6 +270,15 @@ def parse(body: object) -> Frame:
     if isinstance(kind, str):
         return Other(kind)
     raise WireError("a frame must have a string field type")
+
+
+def _ack(body: Mapping[str, Any]) -> Ack | VoteAck | EphemeralAck:
+    """What is acknowledged shows in the fields: a vote's ack has no time, an ephemeral's no id."""
+    if "time" not in body:
+        return VoteAck(_text(body, "key"), _text(body, "id"))
+    if "id" not in body:
+        return EphemeralAck(_text(body, "key"), _text(body, "time"))
+    return Ack(_text(body, "key"), _text(body, "id"), _text(body, "time"))
 
 
 def message(item: object) -> Message:

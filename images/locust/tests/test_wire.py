@@ -20,6 +20,10 @@ MESSAGE = {
 }
 
 
+#: Kinds of frames that the decoder does not read.
+PASSED_OVER = {"updates", "ephemeral", "rooms"}
+
+
 def golden(name: str) -> list[dict[str, Any]]:
     """One file of golden frames; a docker context has none, the repository does."""
     path = GOLDEN / name
@@ -35,7 +39,10 @@ def test_every_golden_server_frame_decodes() -> None:
     for item in golden("server_frames.json"):
         frame = wire.decode(json.dumps(item["frame"]))
         kinds.add(item["frame"]["type"])
-        assert not isinstance(frame, wire.Other), item["name"]
+        # What the lab's conversation and rooms are read by comes from elsewhere.
+        assert isinstance(frame, wire.Other) == (item["frame"]["type"] in PASSED_OVER), item["name"]
+        if isinstance(frame, wire.Other):
+            continue
         # What was decoded is what was there, field by field.
         for field, value in item["frame"].items():
             if field == "messages":
@@ -44,7 +51,9 @@ def test_every_golden_server_frame_decodes() -> None:
                 ]
             elif field != "type" and hasattr(frame, field):
                 assert getattr(frame, field) == value, (item["name"], field)
-    assert kinds == {"welcome", "messages", "ack", "history", "presence", "error", "bye"}
+    assert (
+        kinds == {"welcome", "messages", "ack", "history", "presence", "error", "bye"} | PASSED_OVER
+    )
 
 
 def test_our_client_frames_are_among_the_golden_shapes() -> None:
@@ -68,6 +77,8 @@ def test_our_client_frames_are_among_the_golden_shapes() -> None:
 def test_unknown_fields_and_types_are_ignored() -> None:
     frame = wire.parse({"type": "ack", "key": "k", "id": "i", "time": "t", "new": 1})
     assert frame == wire.Ack("k", "i", "t")
+    assert wire.parse({"type": "ack", "key": "k", "id": "i"}) == wire.VoteAck("k", "i")
+    assert wire.parse({"type": "ack", "key": "k", "time": "t"}) == wire.EphemeralAck("k", "t")
     assert wire.parse({"type": "typing"}) == wire.Other("typing")
     assert wire.message({**MESSAGE, "votes": 3}).id == "0001"
 

@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"chatapp/chat/internal/chat"
+	"chatapp/chat/internal/people"
 )
 
 func golden[T any](t testing.TB, name string) (table []T) {
@@ -117,12 +119,12 @@ func TestServerFrames(t *testing.T) {
 		AppendError(nil, chat.Unavailable(nil), "", "h1"),
 		AppendBye(nil, "this server is going away", 2500*time.Millisecond),
 	}
-	checkFrames(t, "server_frames.json", frames)
+	checkFrames(t, slices.Concat(frames, conversationFrames(t), peopleFrames()))
 }
 
-// TestConversationFrames holds the frames of replies, votes, ephemeral messages
-// and filters against a golden file of their own.
-func TestConversationFrames(t *testing.T) {
+// conversationFrames are those of replies, votes, ephemeral messages and
+// filters.
+func conversationFrames(t *testing.T) [][]byte {
 	id := chat.ID{Pos: chat.Pos{Ms: 0x0192f3c4a5b6, Seq: 7, Idx: 2}, Part: 3}
 	other := chat.ID{Pos: chat.Pos{Ms: 0x0192f3c4a5b6, Seq: 8}, Part: 3}
 	hello := chat.Message{
@@ -139,7 +141,7 @@ func TestConversationFrames(t *testing.T) {
 	if got, want := string(encoded.With(deleted.Tally, 0)), string(AppendMessage(nil, deleted)); len(got) != len(want) || strings.Contains(got, "world") {
 		t.Errorf("a deleted message, encoded before and after: %s, %s", got, want)
 	}
-	checkFrames(t, "conversation_frames.json", [][]byte{
+	return [][]byte{
 		AppendMessages(nil, [][]byte{AppendMessage(nil, reply)}, cursor),
 		AppendWelcome(nil, Welcome{
 			Server: "chat-0", Time: time.Date(2024, 11, 3, 20, 43, 24, 0, time.UTC), Cursor: cursor, Messages: [][]byte{encoded.With(chat.Tally{Up: 3, Down: 1, Replies: 2}, 1)},
@@ -159,16 +161,34 @@ func TestConversationFrames(t *testing.T) {
 		AppendError(nil, &chat.Error{
 			Code: chat.CodeBadMessage, Message: "filter: expected a closing )", At: 3, Expected: "a closing )",
 		}, "", "h1"),
-	})
+	}
 }
 
-// checkFrames holds frames against a golden file.
-func checkFrames(t *testing.T, file string, frames [][]byte) {
+// peopleFrames are those of accounts and rooms.
+func peopleFrames() [][]byte {
+	room := people.Room{
+		ID: "~abcdefghij234567", Name: "den", Creator: "abcdefghij234567", Count: 2,
+		Created: chat.Pos{Ms: 0x0192f3c4a5b6}.Time(),
+	}
+	return [][]byte{
+		AppendWelcome(nil, Welcome{
+			Server: "chat-0", Time: time.Date(2024, 11, 3, 20, 43, 24, 0, time.UTC), Cursor: chat.Cursor{Epoch: 7, Pos: []chat.Pos{{Idx: 0xff}}}.String(),
+			Features: []string{"people", "rooms", "conversation"},
+			You:      chat.Principal{Account: "abcdefghij234567", Email: "ann@example.org", Name: "Ann"},
+		}),
+		AppendRooms(nil, []people.Room{room}),
+		AppendRooms(nil, nil),
+		AppendError(nil, chat.NoTopics([]string{room.ID}), "", ""),
+	}
+}
+
+// checkFrames holds frames against the golden ones.
+func checkFrames(t *testing.T, frames [][]byte) {
 	t.Helper()
 	table := golden[struct {
 		Name  string
 		Frame map[string]any
-	}](t, file)
+	}](t, "server_frames.json")
 	if len(table) != len(frames) {
 		t.Fatalf("%d golden frames, %d made here", len(table), len(frames))
 	}

@@ -242,7 +242,9 @@ func (c *client) handle(f *wire.Frame) {
 			c.cursor = f.Cursor
 		}
 	case wire.KindAck:
-		c.outbox.answered(f)
+		if f.ID != "" { // else of an ephemeral message; none is posted here
+			c.outbox.answered(f)
+		}
 	case wire.KindPresence:
 		if f.Cursor != "" {
 			c.cursor = f.Cursor

@@ -126,8 +126,8 @@ func decode(raw []byte) (*Frame, error) {
 	case KindMessages:
 		err = missing(body.Messages != nil && len(*body.Messages) > 0)
 	case KindAck:
-		// An ephemeral post's has no id; none is posted here.
-		err = missing(body.Key != nil, body.ID != nil, body.Time != nil)
+		// An ephemeral post's has no id, a vote's no time.
+		err = missing(body.Key != nil, body.ID != nil || body.Time != nil)
 	case KindHistory:
 		err = missing(body.Ref != nil, body.Messages != nil, body.More != nil)
 	case KindPresence:

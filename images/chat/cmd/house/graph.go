@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -48,27 +47,6 @@ func (g graph) circles() [][]string {
 		all = append(all, circle)
 	}
 	return all
-}
-
-// condensed makes one name of each circle.
-func (g graph) condensed() graph {
-	name := map[string]string{}
-	for _, circle := range g.circles() {
-		for _, one := range circle {
-			name[one] = strings.Join(circle, "<br>")
-		}
-	}
-	of := func(one string) string { return cmp.Or(name[one], one) }
-	c := graph{}
-	for from, tos := range g {
-		c.add(of(from))
-		for to := range tos {
-			if of(from) != of(to) {
-				c.arrow(of(from), of(to))
-			}
-		}
-	}
-	return c
 }
 
 func (g graph) walk(from string, seen map[string]bool) {

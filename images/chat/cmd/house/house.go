@@ -11,21 +11,16 @@ import (
 	"go/token"
 	"go/types"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // large is how many lines a package has whose files are drawn, too.
 const large = 1000
-
-// crooked are the large packages in which files use each other in a circle.
-// Such files are drawn in one box.
-var crooked = map[string]bool{
-	"internal/localstore": true,
-	"internal/redisstore": true,
-}
 
 // pkg is what go list says of a package.
 type pkg struct {
@@ -94,33 +89,39 @@ func (h *house) imports() graph {
 	return g
 }
 
-// uses is which files of a package use what is declared in which others, and
-// how many lines they have together. A method belongs to its type, in whichever
-// file it stands. Tests do not count.
-func (h *house) uses(p *pkg) (g graph, lines int, err error) {
+// files is which files of a package use what is declared in which others.
+type files struct {
+	graph
+	lines int                           // all have together
+	names map[[2]string]map[string]bool // by arrow: what the first uses of the second
+}
+
+// files reads the files of a package. A method belongs to its type, in
+// whichever file it stands. Tests do not count.
+func (h *house) files(p *pkg) (*files, error) {
 	fset := token.NewFileSet()
-	var files []*ast.File
-	g = graph{}
+	var parsed []*ast.File
+	g := &files{graph: graph{}, names: map[[2]string]map[string]bool{}}
 	for _, name := range p.GoFiles {
 		text, err := os.ReadFile(filepath.Join(p.Dir, name))
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		f, err := parser.ParseFile(fset, name, text, parser.SkipObjectResolution)
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
-		files = append(files, f)
-		lines += bytes.Count(text, []byte("\n"))
+		parsed = append(parsed, f)
+		g.lines += bytes.Count(text, []byte("\n"))
 		g.add(name)
 	}
 	info := types.Info{Uses: map[*ast.Ident]types.Object{}}
 	config := types.Config{Importer: importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) {
 		return os.Open(h.exports[path])
 	})}
-	own, err := config.Check(p.ImportPath, fset, files, &info)
+	own, err := config.Check(p.ImportPath, fset, parsed, &info)
 	if err != nil {
-		return nil, 0, fmt.Errorf("check %s: %w", p.ImportPath, err)
+		return nil, fmt.Errorf("check %s: %w", p.ImportPath, err)
 	}
 	for ident, object := range info.Uses {
 		if object.Pkg() != own || !object.Pos().IsValid() {
@@ -130,11 +131,17 @@ func (h *house) uses(p *pkg) (g graph, lines int, err error) {
 			object = typeOf(f.Signature().Recv())
 		}
 		from, to := fset.Position(ident.Pos()).Filename, fset.Position(object.Pos()).Filename
-		if from != to {
-			g.arrow(from, to)
+		if from == to {
+			continue
 		}
+		g.arrow(from, to)
+		arrow := [2]string{from, to}
+		if g.names[arrow] == nil {
+			g.names[arrow] = map[string]bool{}
+		}
+		g.names[arrow][object.Name()] = true
 	}
-	return g, lines, nil
+	return g, nil
 }
 
 // typeOf gives the named type of a receiver, or the receiver if it has none.
@@ -147,6 +154,24 @@ func typeOf(receiver *types.Var) types.Object {
 		return named.Obj()
 	}
 	return receiver
+}
+
+// circle says which files use each other, and what of each other.
+func (g *files) circle() error {
+	var b strings.Builder
+	for _, circle := range g.circles() {
+		for _, from := range circle {
+			for _, to := range circle {
+				if names := g.names[[2]string{from, to}]; names != nil {
+					fmt.Fprintf(&b, "\n\t%s uses of %s: %s", from, to, strings.Join(slices.Sorted(maps.Keys(names)), ", "))
+				}
+			}
+		}
+	}
+	if b.Len() == 0 {
+		return nil
+	}
+	return errors.New("files use each other:" + b.String())
 }
 
 // draw gives the picture of the module that dir is in. A circle is an error.
@@ -162,17 +187,17 @@ func draw(dir string) (string, error) {
 	}
 	b.WriteString("Packages. Arrows that follow from others are left out.\n\n" + rooms.picture())
 	for _, p := range h.packages {
-		files, lines, err := h.uses(p)
+		files, err := h.files(p)
 		if err != nil {
 			return "", err
 		}
-		if lines <= large {
+		if files.lines <= large {
 			continue
 		}
-		if circles := files.circles(); len(circles) > 0 && !crooked[p.name()] {
-			return "", fmt.Errorf("files of %s use each other: %v", p.name(), circles)
+		if err := files.circle(); err != nil {
+			return "", fmt.Errorf("in %s: %w", p.name(), err)
 		}
-		fmt.Fprintf(&b, "\nThe files of `%s`.\n\n%s", p.name(), files.condensed().picture())
+		fmt.Fprintf(&b, "\nThe files of `%s`.\n\n%s", p.name(), files.picture())
 	}
 	return b.String(), nil
 }

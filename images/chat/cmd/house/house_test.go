@@ -7,7 +7,7 @@ import (
 )
 
 // TestPictureIsCurrent fails when the picture in the document is not that of
-// the code: run make house. A circle between packages fails, too.
+// the code: run make house.
 func TestPictureIsCurrent(t *testing.T) {
 	t.Parallel()
 	picture, err := draw(".")
@@ -24,6 +24,28 @@ func TestPictureIsCurrent(t *testing.T) {
 	}
 	if text != string(old) {
 		t.Error("the picture in docs/architecture.md is an old one: run make house")
+	}
+}
+
+// TestNoCircles fails when packages use each other in a circle, or files of one
+// package do, in whatever package.
+func TestNoCircles(t *testing.T) {
+	t.Parallel()
+	h, err := open(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if circles := h.imports().circles(); circles != nil {
+		t.Errorf("packages import each other: %v", circles)
+	}
+	for _, p := range h.packages {
+		files, err := h.files(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := files.circle(); err != nil {
+			t.Errorf("in %s: %v", p.name(), err)
+		}
 	}
 }
 

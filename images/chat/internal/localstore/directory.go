@@ -66,10 +66,6 @@ var _ people.Directory = (*Directory)(nil)
 // keptChanges is how many changes are kept for whoever is behind.
 const keptChanges = 10_000
 
-// Directory gives the directory in this file, always the same one. It lives as
-// long as the store.
-func (s *Store) Directory() *Directory { return s.directory }
-
 func newDirectory(db *bbolt.DB, now func() time.Time) *Directory {
 	return &Directory{db: db, now: now, more: make(chan struct{})}
 }

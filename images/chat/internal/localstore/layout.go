@@ -3,7 +3,6 @@ package localstore
 import (
 	"bytes"
 	"encoding/binary"
-	"slices"
 
 	"chatapp/chat/internal/chat"
 )
@@ -17,6 +16,13 @@ import (
 //	places  topic, NUL, position → nothing: where a topic's events are
 //	keys    chat.KeyDigest → position of its event
 //	ages    position → chat.KeyDigest: which keys to forget next
+//
+// and for the numbers beside messages:
+//
+//	numbers  position → rev, up, down, replies (8 bytes each), deleted (1), topic
+//	votes    position, voter → vote (1 byte: 1 or 255)
+//	replies  position, position of a direct reply → nothing
+//	changes  rev → position: one for each of numbers
 //
 // What a later version puts behind the values of topics is not looked at. A
 // file of an earlier version has keys themselves in place of digests; they are
@@ -32,8 +38,15 @@ var (
 	bucketKeys   = []byte("keys")
 	bucketAges   = []byte("ages")
 
-	// numbers, votes, replies, changes: numbers.go
-	allBuckets = slices.Concat([][]byte{bucketMeta, bucketLog, bucketTopics, bucketPlaces, bucketKeys, bucketAges}, numberBuckets)
+	bucketNumbers = []byte("numbers")
+	bucketVotes   = []byte("votes")
+	bucketReplies = []byte("replies")
+	bucketChanges = []byte("changes")
+
+	allBuckets = [][]byte{
+		bucketMeta, bucketLog, bucketTopics, bucketPlaces, bucketKeys, bucketAges,
+		bucketNumbers, bucketVotes, bucketReplies, bucketChanges,
+	}
 
 	metaEpoch = []byte("epoch")
 	metaHead  = []byte("head")

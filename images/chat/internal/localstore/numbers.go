@@ -13,21 +13,6 @@ import (
 	"chatapp/chat/internal/chat"
 )
 
-// The numbers beside messages: four buckets more.
-//
-//	numbers  position → rev, up, down, replies (8 bytes each), deleted (1), topic
-//	votes    position, voter → vote (1 byte: 1 or 255)
-//	replies  position, position of a direct reply → nothing
-//	changes  rev → position: one for each of numbers
-var (
-	bucketNumbers = []byte("numbers")
-	bucketVotes   = []byte("votes")
-	bucketReplies = []byte("replies")
-	bucketChanges = []byte("changes")
-
-	numberBuckets = [][]byte{bucketNumbers, bucketVotes, bucketReplies, bucketChanges}
-)
-
 var _ chat.Numbers = (*Store)(nil)
 
 // book is the numbers under change in one transaction.

@@ -37,14 +37,9 @@ type Options struct {
 // FileName is the log's file within its folder.
 const FileName = "chat.db"
 
-const (
-	// lockWait is how long Open waits for another process to let go of the
-	// file: a restart may overlap the old process's last moments.
-	lockWait = 2 * time.Second
-	// housekeeping is how often retention by age is looked after when nobody
-	// posts; posts look after it themselves.
-	housekeeping = 5 * time.Second
-)
+// housekeeping is how often retention by age is looked after when nobody
+// posts; posts look after it themselves.
+const housekeeping = 5 * time.Second
 
 // Store is a chat.Log with one partition, in a file, and a chat.Presence.
 type Store struct {
@@ -58,7 +53,7 @@ type Store struct {
 	appended chan struct{} // closed, and replaced, by each append
 	counted  chan struct{} // the same, by each change of numbers
 	ears     ears
-	presence map[string]told
+	presence crowd
 
 	directory *Directory
 
@@ -91,7 +86,7 @@ func Open(o Options) (*Store, error) {
 	}
 	s := &Store{
 		db: db, retention: o.Retention, logger: o.Logger, now: o.Now,
-		appended: make(chan struct{}), counted: make(chan struct{}), presence: map[string]told{},
+		appended: make(chan struct{}), counted: make(chan struct{}), presence: crowd{},
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -229,3 +224,7 @@ func (s *Store) State(context.Context, int) (chat.State, error) {
 	}
 	return state, nil
 }
+
+// Directory gives the directory in this file, always the same one. It lives as
+// long as the store.
+func (s *Store) Directory() *Directory { return s.directory }

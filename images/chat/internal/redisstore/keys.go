@@ -4,6 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"chatapp/chat/internal/chat"
+)
+
+const (
+	// keyGenerations are kept; a key is in the newest for up to a period, in
+	// the next for one, and in the oldest for one: it is remembered for at
+	// least two periods, and is gone after three.
+	keyGenerations = 3
+	keyPeriod      = chat.KeyMemory / (keyGenerations - 1)
 )
 
 // All keys are spelled here, for the prefix "chat":
@@ -56,7 +66,7 @@ import (
 //	chat:{people}:call:CALL       string  the answer of a call, in case it is asked for again
 type partKeys struct {
 	log, topics, meta, marks string
-	keys                     [3]string
+	keys                     [keyGenerations]string
 	all                      []string // in the order of the scripts' KEYS 1..7
 
 	numbers, touched, changes, updates, up, down, replies string
@@ -85,7 +95,7 @@ func newPartKeys(prefix string, n int) partKeys {
 	p := fmt.Sprintf("%s:{p%d}:", prefix, n)
 	k := partKeys{
 		log: p + "log", topics: p + "topics", meta: p + "meta", marks: p + "marks",
-		keys: [3]string{p + "keys0", p + "keys1", p + "keys2"},
+		keys: [keyGenerations]string{p + "keys0", p + "keys1", p + "keys2"},
 	}
 	k.all = append([]string{k.log, k.topics, k.meta, k.marks}, k.keys[:]...)
 	k.numbers, k.touched, k.changes, k.updates = p+"numbers", p+"touched", p+"changes", p+"updates"

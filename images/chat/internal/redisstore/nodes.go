@@ -26,6 +26,14 @@ const (
 	pastPool    = 16
 	// tailPool is what is added to two tails a partition.
 	tailPool = 16
+	// tailSlice is how long one XREAD blocks. go-redis cannot give up a read
+	// when its context is cancelled, and a wait must end within a second of
+	// that, so a wait is cut in slices. An idle tail thus costs Redis two
+	// commands a second.
+	tailSlice = 500 * time.Millisecond
+	// tailGrace is how much later than the slice's end the answer may come
+	// before the connection is given up; with the slice, below a second.
+	tailGrace = 400 * time.Millisecond
 	// idleTime closes connections that a burst has left.
 	idleTime = 5 * time.Minute
 )

@@ -16,24 +16,6 @@ import (
 	"chatapp/chat/internal/chat"
 )
 
-var (
-	//go:embed lua/numbers.lua
-	numbersLua string
-	//go:embed lua/vote.lua
-	voteLua string
-	//go:embed lua/mark.lua
-	markLua string
-	//go:embed lua/forget.lua
-	forgetLua string
-	//go:embed lua/at.lua
-	atLua string
-
-	voteScript   = redis.NewScript(numbersLua + voteLua)
-	markScript   = redis.NewScript(numbersLua + markLua)
-	forgetScript = redis.NewScript(alsoWhenFull + forgetLua)
-	atScript     = redis.NewScript(atLua)
-)
-
 // The numbers beside messages. Keys: keys.go; what is in them: lua/numbers.lua.
 
 var _ chat.Numbers = (*Store)(nil)

@@ -14,15 +14,6 @@ import (
 )
 
 const (
-	// tailSlice is how long one XREAD blocks. go-redis cannot give up a read
-	// when its context is cancelled, and a wait must end within a second of
-	// that, so a wait is cut in slices. An idle tail thus costs Redis two
-	// commands a second.
-	tailSlice = 500 * time.Millisecond
-	// tailGrace is how much later than the slice's end the answer may come
-	// before the connection is given up; with the slice, below a second.
-	tailGrace = 400 * time.Millisecond
-
 	// maxEntries bounds what one call fetches, while the average batch is not
 	// known or has just changed: 5 MB if all are full of 300 B events.
 	maxEntries = 64

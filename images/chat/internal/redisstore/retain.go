@@ -10,12 +10,6 @@ import (
 )
 
 const (
-	// keyGenerations are kept; a key is in the newest for up to a period, in
-	// the next for one, and in the oldest for one: it is remembered for at
-	// least two periods, and is gone after three.
-	keyGenerations = 3
-	keyPeriod      = chat.KeyMemory / (keyGenerations - 1)
-
 	// ageSteps and byteSteps: marks are set at least this often within the
 	// age and the bytes to keep, so that a slow log is cut in fair lumps too.
 	ageSteps, byteSteps = 16, 16

@@ -25,6 +25,16 @@ var (
 	plantLua string
 	//go:embed lua/probe.lua
 	probeLua string
+	//go:embed lua/numbers.lua
+	numbersLua string
+	//go:embed lua/vote.lua
+	voteLua string
+	//go:embed lua/mark.lua
+	markLua string
+	//go:embed lua/forget.lua
+	forgetLua string
+	//go:embed lua/at.lua
+	atLua string
 )
 
 // What a full Redis has to do still: retention, which frees more than it
@@ -43,4 +53,8 @@ var (
 	agreeScript    = redis.NewScript(alsoWhenFull + agreeLua)
 	plantScript    = redis.NewScript(alsoWhenFull + plantLua)
 	probeScript    = redis.NewScript(probeLua)
+	voteScript     = redis.NewScript(numbersLua + voteLua)
+	markScript     = redis.NewScript(numbersLua + markLua)
+	forgetScript   = redis.NewScript(alsoWhenFull + forgetLua)
+	atScript       = redis.NewScript(atLua)
 )

@@ -126,8 +126,6 @@ var (
 	_ chat.Presence = (*Store)(nil)
 )
 
-var errClosed = errors.New("the store is closed")
-
 // Open checks the options and starts the store's two goroutines: one sees to
 // retention, one watches Redis. It does not need Redis: a process may start while Redis is away.
 // Close frees everything.
@@ -206,14 +204,6 @@ func (s *Store) Close() error {
 
 // Partitions is the number of partitions.
 func (s *Store) Partitions() int { return len(s.parts) }
-
-// errPartitions means that the log was made with another number of partitions.
-type errPartitions struct{ recorded, set int }
-
-func (e *errPartitions) Error() string {
-	return fmt.Sprintf("the log in Redis has %d partitions, this process is set to %d: "+
-		"set partitions to %d, or use another key prefix", e.recorded, e.set, e.recorded)
-}
 
 // agree makes sure that this log has as many partitions as this process
 // thinks, and records the number in a log that is new.

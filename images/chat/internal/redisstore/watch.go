@@ -16,30 +16,6 @@ const (
 	memoryPeriod = 30 * time.Second
 )
 
-// probes are the places where writes may be refused. The zero value has none.
-type probes struct {
-	mu   sync.Mutex
-	list []probe
-}
-
-type probe struct {
-	away     *outage // of writes
-	replicas *replicaSet
-	key, arg string // of lua/probe.lua
-}
-
-func (l *probes) add(away *outage, replicas *replicaSet, key, arg string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.list = append(l.list, probe{away, replicas, key, arg})
-}
-
-func (l *probes) all() []probe {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.list[:len(l.list):len(l.list)]
-}
-
 // Trouble says, a sentence each, what Redis does not do at the moment, and what
 // is wrong with how it is set up.
 func (s *Store) Trouble() []string { return s.trouble.Sentences() }

@@ -5,46 +5,12 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"chatapp/chat/internal/chat"
 )
 
 // The Append functions append one frame, or a part of one, to b and return
 // the extended slice. A message is encoded once for each server, not for each
 // receiver: Encode makes the part that AppendMessages and AppendWelcome join.
-
-// timeLayout is RFC 3339 in UTC with milliseconds.
-const timeLayout = "2006-01-02T15:04:05.000Z"
-
-// AppendTime appends t as a quoted RFC 3339 time in UTC with milliseconds.
-func AppendTime(b []byte, t time.Time) []byte {
-	t = t.UTC()
-	year, month, day := t.Date()
-	if year < 0 || year > 9999 {
-		return append(t.AppendFormat(append(b, '"'), timeLayout), '"')
-	}
-	// As AppendFormat, which takes several times as long: lists are mostly times.
-	hour, minute, second := t.Clock()
-	b = appendDigits(append(b, '"'), year, 4)
-	b = appendDigits(append(b, '-'), int(month), 2)
-	b = appendDigits(append(b, '-'), day, 2)
-	b = appendDigits(append(b, 'T'), hour, 2)
-	b = appendDigits(append(b, ':'), minute, 2)
-	b = appendDigits(append(b, ':'), second, 2)
-	b = appendDigits(append(b, '.'), t.Nanosecond()/1e6, 3)
-	return append(b, 'Z', '"')
-}
-
-// appendDigits appends n, of at most so many decimal digits, with zeros before it.
-func appendDigits(b []byte, n, digits int) []byte {
-	b = append(b, "0000"[:digits]...)
-	for i := len(b) - 1; n > 0; i-- {
-		b[i] += byte(n % 10)
-		n /= 10
-	}
-	return b
-}
 
 // AppendMessage appends the JSON object of a message, with its numbers.
 func AppendMessage(b []byte, m chat.Message) []byte {
@@ -201,6 +167,12 @@ func AppendList(b []byte, messages []chat.Message) []byte {
 	}
 	return append(b, ']')
 }
+
+// messagesHead is how a messages frame begins.
+const messagesHead = `{"type":"messages","messages":[`
+
+// messagesEnd is the bytes that follow the list, without the cursor.
+const messagesEnd = len(`],"cursor":""}`)
 
 // AppendMessages appends a messages frame around parts, each one or more
 // encoded messages joined by commas.
@@ -419,10 +391,3 @@ func joinedSize(parts [][]byte) (size int) {
 
 // joinedTail is about what follows the list in most frames: a cursor, more.
 const joinedTail = 128
-
-// appendString appends s as a JSON string; what is not UTF-8, which only a
-// damaged log could hold, becomes U+FFFD.
-func appendString(b []byte, s string) []byte {
-	b, _ = jsontext.AppendQuote(b, s)
-	return b
-}

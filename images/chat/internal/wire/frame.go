@@ -9,12 +9,6 @@ type Frame struct {
 	cursor   string
 }
 
-// messagesHead is how a messages frame begins.
-const messagesHead = `{"type":"messages","messages":[`
-
-// messagesEnd is the bytes that follow the list, without the cursor.
-const messagesEnd = len(`],"cursor":""}`)
-
 // NewMessages makes a messages frame of encoded messages. Such frames can be
 // joined while they wait.
 func NewMessages(messages [][]byte, cursor string) *Frame {

@@ -63,18 +63,6 @@ func AppendRooms(b []byte, rooms []people.Room) []byte {
 	return append(b, '}')
 }
 
-// AppendStrings appends a JSON array of strings.
-func AppendStrings(b []byte, list []string) []byte {
-	b = append(b, '[')
-	for i, s := range list {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendString(b, s)
-	}
-	return append(b, ']')
-}
-
 // AppendFilter appends the object of a saved filter.
 func AppendFilter(b []byte, f people.SavedFilter) []byte {
 	b = append(b, `{"name":`...)

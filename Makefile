@@ -67,6 +67,10 @@ check: build ## vet, staticcheck, types, linters
 bench: build ## benchmarks: encode, broadcast, queue, append
 	cd $(CHAT) && go test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: bench-against
+bench-against: ## the same, in turn with those of another commit: REF=353163b
+	test/bench-against $(REF)
+
 .PHONY: house
 house: ## draw what uses what into docs/architecture.md
 	cd $(CHAT) && go run ./cmd/house ../../docs/architecture.md

@@ -36,7 +36,7 @@ func (s *Store) Read(ctx context.Context, part int, after chat.Pos, most int, wa
 }
 
 // fetched is the events that one command found, and where the log began right
-// after it.
+// after it, unless the first of them says that it follows what was read before.
 type fetched struct {
 	events []chat.Event
 	floor  chat.Pos // of the last entry that retention has removed
@@ -58,8 +58,8 @@ func (s *Store) read(ctx context.Context, p *partition, after chat.Pos, most int
 	atEnd := after == p.end || after.IsZero()
 	p.mu.Unlock()
 	if !atEnd || !time.Now().Before(end) {
-		got, err := s.fetch(ctx, p, after, most, s.past, &p.reads, func(ctx context.Context, c *redis.Client, count int) ([]any, chat.Pos, error) {
-			return askWithFloor(ctx, c, p, "xrange", p.keys.log, entryID(after), "+", "count", count)
+		got, err := s.fetch(ctx, p, after, most, s.past, &p.reads, func(ctx context.Context, c *redis.Client, count int, floorToo bool) ([]any, chat.Pos, error) {
+			return ask(ctx, c, p, floorToo, "xrange", p.keys.log, entryID(after), "+", "count", count)
 		})
 		if err != nil || len(got.events) > 0 {
 			return got, err
@@ -70,11 +70,11 @@ func (s *Store) read(ctx context.Context, p *partition, after chat.Pos, most int
 		if slice <= 0 || ctx.Err() != nil {
 			return fetched{}, nil
 		}
-		got, err := s.fetch(ctx, p, after, most, s.tail, &p.reads, func(ctx context.Context, c *redis.Client, count int) ([]any, chat.Pos, error) {
+		got, err := s.fetch(ctx, p, after, most, s.tail, &p.reads, func(ctx context.Context, c *redis.Client, count int, floorToo bool) ([]any, chat.Pos, error) {
 			ms := max(1, (slice+time.Millisecond-1)/time.Millisecond) // 0 would be for ever
 			ctx, cancel := context.WithTimeout(ctx, slice+tailGrace)
 			defer cancel()
-			streams, floor, err := askWithFloor(ctx, c, p, "xread", "count", count, "block", int64(ms), "streams", p.keys.log, entryID(after))
+			streams, floor, err := ask(ctx, c, p, floorToo, "xread", "count", count, "block", int64(ms), "streams", p.keys.log, entryID(after))
 			if err != nil || len(streams) == 0 {
 				return nil, floor, err
 			}
@@ -96,24 +96,41 @@ func (s *Store) read(ctx context.Context, p *partition, after chat.Pos, most int
 	}
 }
 
-// askWithFloor sends a command and, in the same write, asks where the log
-// begins: at the earliest once the command is done. Nothing found is no error.
-func askWithFloor(ctx context.Context, c *redis.Client, p *partition, command ...any) (found []any, floor chat.Pos, err error) {
-	pipe := c.Pipeline()
-	asked := pipe.Do(ctx, command...)
-	began := pipe.HGet(ctx, p.keys.meta, "floor")
-	_, _ = pipe.Exec(ctx) // each command has its own error
+// ask sends a command and, where it is wanted, asks in the same write where the
+// log begins: at the earliest once the command is done. Nothing found is no
+// error.
+func ask(ctx context.Context, c *redis.Client, p *partition, floorToo bool, command ...any) (found []any, floor chat.Pos, err error) {
+	var (
+		asked *redis.Cmd
+		began *redis.StringCmd
+	)
+	if floorToo {
+		pipe := c.Pipeline()
+		asked, began = pipe.Do(ctx, command...), pipe.HGet(ctx, p.keys.meta, "floor")
+		_, _ = pipe.Exec(ctx) // each command has its own error
+	} else {
+		asked = c.Do(ctx, command...)
+	}
 	if found, err = asked.Slice(); err != nil && !errors.Is(err, redis.Nil) {
 		return nil, chat.Pos{}, err
 	}
-	text, err := began.Result()
-	if errors.Is(err, redis.Nil) {
+	if began == nil {
 		return found, chat.Pos{}, nil
 	}
-	if err == nil {
-		floor, err = parseEntryID(text)
-	}
+	floor, err = readFloor(began)
 	return found, floor, err
+}
+
+// readFloor reads where the log begins; zero: at its first entry.
+func readFloor(began *redis.StringCmd) (chat.Pos, error) {
+	text, err := began.Result()
+	if errors.Is(err, redis.Nil) {
+		return chat.Pos{}, nil
+	}
+	if err != nil {
+		return chat.Pos{}, err
+	}
+	return parseEntryID(text)
 }
 
 // acquaint learns the epoch before the first read: what was read under an
@@ -132,28 +149,29 @@ func (s *Store) acquaint(ctx context.Context, p *partition) error {
 // fetch asks for as many entries as hold about most events and gives those after
 // a position.
 func (s *Store) fetch(ctx context.Context, p *partition, after chat.Pos, most int, at nodes, away *outage,
-	ask func(ctx context.Context, c *redis.Client, count int) ([]any, chat.Pos, error),
+	ask func(ctx context.Context, c *redis.Client, count int, floorToo bool) ([]any, chat.Pos, error),
 ) (got fetched, err error) {
 	p.mu.Lock()
 	generation := p.generation
-	before := p.follows(after)
+	first := p.follows(after)
 	count := p.entriesFor(most) + 1 // that of after may be among them
 	p.mu.Unlock()
 	var entries []any
 	err = s.try(ctx, at, away, p.keys.log, func(ctx context.Context, c *redis.Client) (err error) {
-		entries, got.floor, err = ask(ctx, c, count)
+		entries, got.floor, err = ask(ctx, c, count, first == "")
 		return err
 	})
 	if err != nil || len(entries) == 0 {
 		return got, err
 	}
 	var all []chat.Event
-	used := 0
+	used, before, follows := 0, first, false // follows: nothing is missing before the first entry
 	for _, raw := range entries {
 		e, err := parseEntry(raw, p.n)
 		if err != nil {
 			return got, err
 		}
+		follows = follows || used == 0 && (e.id == first || e.before == first)
 		if e.id != before {
 			got.broken = got.broken || before != "" && e.before != "" && e.before != before
 			if before = e.id; e.before == "" { // of an earlier version, or not ours: what is next may not name it
@@ -170,6 +188,15 @@ func (s *Store) fetch(ctx context.Context, p *partition, after chat.Pos, most in
 		}
 		if len(all) >= most {
 			break
+		}
+	}
+	if first != "" && !follows {
+		err := s.try(ctx, at, away, p.keys.log, func(ctx context.Context, c *redis.Client) (err error) {
+			got.floor, err = readFloor(c.HGet(ctx, p.keys.meta, "floor"))
+			return err
+		})
+		if err != nil {
+			return fetched{}, err
 		}
 	}
 	if got.broken {

@@ -40,9 +40,10 @@ func TestFootprint(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", program, "chatapp/chat/cmd/chat").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
-	t.Run("idle connections", func(t *testing.T) { footprintIdle(t, program) })
-	t.Run("hot topic", func(t *testing.T) { footprintDeliveries(t, program, 400, 16, 0, 5) })
-	t.Run("trickle", func(t *testing.T) { footprintDeliveries(t, program, 30, 1, 30*time.Millisecond, 60) })
+	t.Run("idle connections", func(t *testing.T) { footprintIdle(t, program, 0, idleConnections) })
+	t.Run("hot topic", func(t *testing.T) { footprintDeliveries(t, program, 0, 400, 16, 0, 5) })
+	t.Run("trickle", func(t *testing.T) { footprintDeliveries(t, program, 0, 30, 1, 30*time.Millisecond, 60) })
+	t.Run("users beside guests", func(t *testing.T) { footprintUsers(t, program) })
 }
 
 // Margins, and how many connections are opened.
@@ -62,9 +63,10 @@ type process struct {
 
 var address = regexp.MustCompile(`http://(\S+)`)
 
-func startProcess(t testing.TB, program string) *process {
+// startProcess starts a server on the log in a folder.
+func startProcess(t testing.TB, program, dir string) *process {
 	t.Helper()
-	cmd := exec.Command(program, "--listen", "127.0.0.1:0", "--admin-listen", "off", "--data", t.TempDir(),
+	cmd := exec.Command(program, "--listen", "127.0.0.1:0", "--admin-listen", "off", "--data", dir,
 		"--post-rate", "0", "--drain-leave", "0s", "--log-level", "error")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Stderr = os.Stderr
@@ -86,11 +88,14 @@ func startProcess(t testing.TB, program string) *process {
 		_, _ = io.Copy(io.Discard, out)
 		_ = cmd.Wait() // killed
 	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-p.done
-	})
+	t.Cleanup(p.kill)
 	return p
+}
+
+// kill ends the process, if it still runs.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.done
 }
 
 // rss is the resident memory in KiB.
@@ -142,8 +147,9 @@ func (p *process) metric(name string) float64 {
 	return v
 }
 
-// subscribe opens n connections that have said hello to all topics.
-func (p *process) subscribe(n int) []*rawConn {
+// subscribe opens n connections that have said hello to all topics: guests, or
+// users of these tokens in turn.
+func (p *process) subscribe(n int, tokens ...string) []*rawConn {
 	p.t.Helper()
 	conns := make([]*rawConn, n)
 	for i := range conns {
@@ -158,7 +164,11 @@ func (p *process) subscribe(n int) []*rawConn {
 		if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
 			p.t.Fatalf("connection %d: %v, %v", i, resp, err)
 		}
-		c.write(text(`{"type":"hello","limit":0}`))
+		hello := `{"type":"hello","limit":0}`
+		if len(tokens) > 0 {
+			hello = fmt.Sprintf(`{"type":"hello","limit":0,"token":%q}`, tokens[i%len(tokens)])
+		}
+		c.write(text(hello))
 		if d := answers(c.next(), `{"type":"welcome"}`); d != "" {
 			p.t.Fatal(d)
 		}
@@ -167,24 +177,65 @@ func (p *process) subscribe(n int) []*rawConn {
 	return conns
 }
 
-func footprintIdle(t *testing.T, program string) {
-	p := startProcess(t, program)
-	for _, c := range p.subscribe(50) { // what is paid once
+// startWithAccounts starts a server that knows n accounts, and gives a token of
+// each. They are made by another process: it takes much memory to hash a
+// password.
+func startWithAccounts(t *testing.T, program string, n int) (*process, []string) {
+	t.Helper()
+	dir := t.TempDir()
+	p := startProcess(t, program, dir)
+	tokens := make([]string, n)
+	for i := range tokens {
+		tokens[i] = enrol(t, p.pod, fmt.Sprint("user", i)).token
+	}
+	p.kill()
+	return startProcess(t, program, dir), tokens
+}
+
+// footprintIdle gives the memory of one of n idle connections, in KiB; of users
+// of so many accounts, or of guests where that is 0.
+func footprintIdle(t *testing.T, program string, accounts, n int) float64 {
+	p, tokens := startWithAccounts(t, program, accounts)
+	for _, c := range p.subscribe(50, tokens...) { // what is paid once
 		c.Close()
 	}
 	awaitMetric(p, "chat_connections", 0)
 	before := p.rss()
-	p.subscribe(idleConnections)
-	awaitMetric(p, "chat_online", idleConnections)
+	p.subscribe(n, tokens...)
+	awaitMetric(p, "chat_connections", float64(n))
+	if accounts == 0 {
+		awaitMetric(p, "chat_online", float64(n))
+	}
 	goroutines := p.metric("go_goroutines")
 	after := p.rss()
-	each := (after - before) / idleConnections
-	t.Logf("%d idle connections: %.1f KiB of RSS each (%.0f KiB before, %.0f after), %.0f goroutines", idleConnections, each, before, after, goroutines)
+	each := (after - before) / float64(n)
+	t.Logf("%d idle connections of %d accounts: %.1f KiB of RSS each (%.0f KiB before, %.0f after), %.0f goroutines", n, accounts, each, before, after, goroutines)
 	if each > maxIdleKB {
 		t.Errorf("%.1f KiB for each idle connection; want at most %.0f", each, maxIdleKB)
 	}
-	if goroutines > idleConnections+60 {
-		t.Errorf("%.0f goroutines for %d connections", goroutines, idleConnections)
+	if goroutines > float64(n+60) {
+		t.Errorf("%.0f goroutines for %d connections", goroutines, n)
+	}
+	return each
+}
+
+// footprintUsers holds connections of users against those of guests.
+func footprintUsers(t *testing.T, program string) {
+	const accounts, most = 20, 2.0
+	for _, c := range []struct {
+		what    string
+		measure func(accounts int) float64
+	}{
+		{"memory", func(accounts int) float64 { return footprintIdle(t, program, accounts, readerConnections) }},
+		{"processor time", func(accounts int) float64 {
+			return footprintDeliveries(t, program, accounts, 400, 16, 0, 5)
+		}},
+	} {
+		guest, user := c.measure(0), c.measure(accounts)
+		t.Logf("%s of a user's connection by that of a guest's: %.2f", c.what, user/guest)
+		if user > most*guest {
+			t.Errorf("%s: %.2f for a user, %.2f for a guest; want at most %.1f times as much", c.what, user, guest, most)
+		}
 	}
 }
 
@@ -202,9 +253,10 @@ func awaitMetric(p *process, name string, want float64) {
 // footprintDeliveries posts messages of 200 characters to a topic that all
 // connections read: window at a time without waiting for the acks, then a
 // pause. It prints the server's processor time for each delivery; most is the
-// largest that passes, in microseconds.
-func footprintDeliveries(t *testing.T, program string, posts, window int, wait time.Duration, most float64) {
-	p := startProcess(t, program)
+// largest that passes, in microseconds. The readers are users of so many accounts,
+// or guests where that is 0.
+func footprintDeliveries(t *testing.T, program string, accounts, posts, window int, wait time.Duration, most float64) float64 {
+	p, tokens := startWithAccounts(t, program, accounts)
 	poster := openRaw(t, p.pod)
 	defer poster.Close()
 	if err := poster.SetDeadline(time.Now().Add(5 * time.Minute)); err != nil {
@@ -212,8 +264,8 @@ func footprintDeliveries(t *testing.T, program string, posts, window int, wait t
 	}
 	poster.write(text(`{"type":"hello","topics":[]}`))
 	poster.next()
-	readers := p.subscribe(readerConnections)
-	awaitMetric(p, "chat_online", readerConnections+1)
+	readers := p.subscribe(readerConnections, tokens...)
+	awaitMetric(p, "chat_connections", readerConnections+1)
 	time.Sleep(1500 * time.Millisecond) // the last presence frames
 
 	var reading sync.WaitGroup
@@ -265,4 +317,5 @@ func footprintDeliveries(t *testing.T, program string, posts, window int, wait t
 	if each > most {
 		t.Errorf("%.2f µs for each delivery; want at most %.0f", each, most)
 	}
+	return each
 }

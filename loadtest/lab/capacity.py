@@ -20,6 +20,9 @@ NARROW = 1.2
 TWICE = 2
 #: How far below the first rate the search goes.
 DEEPEST = 64
+#: How the gates begin that say that it was no run at that rate, or not on a quiet machine: whatever
+#: else failed may come of that.
+NOT_ITS_OWN = ("other load", "load seconds", "measured seconds")
 #: How the gates begin that say that the generator was out of breath, so that the load was another.
 OUT_OF_BREATH = (
     "crowd's", "loop lag", "schedule lag", "worker CPU", "longest stall", "clock error",
@@ -51,6 +54,8 @@ def judge(summary: Mapping[str, Any], objective: float) -> Try | None:
         return Try(rate, False, "objective", "the ledger is broken", p99)
     bad = [gate["name"] for gate in summary["gates"] if not gate["passed"]]
     why = "; ".join(summary["invalid_because"])
+    if any(name.startswith(NOT_ITS_OWN) for name in bad):
+        return None
     if any(name.startswith(OUT_OF_BREATH) for name in bad):
         return Try(rate, False, "generator", why, p99)
     if any(not name.startswith(NOT_KEPT_UP) for name in bad):

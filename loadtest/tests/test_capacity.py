@@ -100,3 +100,7 @@ def test_who_failed(run: dict[str, Any], who: str) -> None:
 @pytest.mark.parametrize("gate", ["other load", "load seconds", "deliver samples"])
 def test_a_run_that_proves_nothing_is_no_try(gate: str) -> None:
     assert judge(summary("INVALID", 9, gate), 250) is None
+
+
+def test_a_generator_beside_other_load_is_not_to_blame() -> None:
+    assert judge(summary("INVALID", 9, "crowd's loop lag", "other load"), 250) is None

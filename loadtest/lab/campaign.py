@@ -79,7 +79,8 @@ def read_plan(path: Path, seeds: Sequence[int]) -> Plan:
     for place, seed in enumerate(seeds):
         for made, key in ((runs, "runs"), (searches, "capacity")):
             for entry in body[key]:
-                made.append(_planned(dict(entry), seed, "" if place == 0 else f"-seed-{seed}"))
+                again = {"native": False} if place else {}
+                made.append(_planned({**entry, **again}, seed, f"-seed-{seed}" if place else ""))
     return Plan(runs, searches)
 
 

@@ -106,7 +106,8 @@ func (id ID) String() string { return string(id.AppendText(make([]byte, 0, idTex
 
 var errID = errors.New("not a message id: send one that the server gave")
 
-// ParseID reads the text form.
+// ParseID reads the text form. It never gives the zero ID, which stands for
+// none: the text of that is as good a name as any of a message that never was.
 func ParseID(s string) (ID, error) {
 	if len(s) != idText {
 		return ID{}, errID
@@ -119,7 +120,11 @@ func ParseID(s string) (ID, error) {
 	if err != nil {
 		return ID{}, err
 	}
-	return ID{Pos: p, Part: uint8(part)}, nil
+	id := ID{Pos: p, Part: uint8(part)}
+	if id == (ID{}) {
+		id.Pos = id.Pos.Next() // no log gives this one either: time begins at 1
+	}
+	return id, nil
 }
 
 func parsePos(s string) (Pos, error) {

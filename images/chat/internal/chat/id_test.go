@@ -25,7 +25,12 @@ func TestIDTextKeepsOrder(t *testing.T) {
 		if i > 0 && ids[i-1].String() >= text {
 			t.Errorf("text of %v is not after that of %v", id, ids[i-1])
 		}
-		if back, err := ParseID(text); err != nil || back != id {
+		back, err := ParseID(text)
+		if id == (ID{}) { // which stands for none
+			if err != nil || back == id || back.Compare(ids[1]) >= 0 {
+				t.Errorf("ParseID(%q) = %v, %v; want what is before all ids, and not the zero ID", text, back, err)
+			}
+		} else if err != nil || back != id {
 			t.Errorf("ParseID(%q) = %v, %v; want %v", text, back, err, id)
 		}
 		if i > 0 && id.Pos != ids[i-1].Pos && ids[i-1].Next().Compare(id.Pos) > 0 {

@@ -206,7 +206,7 @@ func decodeDraft(data []byte) (chat.Draft, bool, *chat.Error) {
 // idOf reads the id of a message; what is none is that of no message.
 func idOf(s string) chat.ID {
 	id, err := chat.ParseID(s)
-	if err != nil || id == (chat.ID{}) {
+	if err != nil {
 		return noMessage
 	}
 	return id

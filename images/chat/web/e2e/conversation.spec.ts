@@ -105,21 +105,63 @@ test("a message that is not kept: looks like it, reaches who is here, and is gon
   await expect(grace.row("between us")).toHaveCount(0);
 });
 
-test("a server that does not name conversation: nothing of it is there", async ({ cluster, network, visit }) => {
+test("a server that names no features: nothing of them is there, and nothing is asked for", async ({ cluster, network, visit }) => {
   await post(cluster.pod(0), [{ content: "plain" }]);
+  // As before there were accounts, rooms and replies.
   network.onServerFrame = (frame, link) => {
-    if (frame.type !== "welcome") return link.toPage(frame);
-    const { features: _, ...rest } = frame;
-    link.toPage(rest);
+    if (frame.type === "welcome") {
+      const { features: _, you: __, time: ___, ...rest } = frame;
+      link.toPage(rest);
+    } else if (frame.type === "presence") link.toPage({ type: "presence", online: frame.online });
+    else link.toPage(frame);
   };
+  const asked: string[] = [];
+  network.onRequest = ({ url = "" }) => (asked.push(url.replace(/-[\w-]{8}\./u, ".")), false);
   const chat = await visit(network.url);
+  // All that comes after the first messages has had its time.
+  await expect(chat.page.locator("#announcer")).toBeAttached();
+  await chat.page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 500)));
+  expect(asked.filter((url) => /conversation|People|guests|session|filters|rooms/u.test(url))).toEqual([]);
+  await expect(chat.page.getByText("1 online")).toBeVisible();
+  for (const name of ["Sign in", "New room", "Members", "Not kept"]) {
+    await expect(chat.page.getByRole("button", { name })).toHaveCount(0);
+  }
   await chat.row("plain").hover();
   await chat.row("plain").focus();
   await chat.page.keyboard.press("r");
   await expect(chat.page.getByText("Replying to")).toHaveCount(0);
-  await expect(chat.page.getByRole("button", { name: "Not kept" })).toHaveCount(0);
-  await chat.page.getByRole("searchbox").fill("plain");
+  await chat.page.getByRole("searchbox", { name: "Search loaded messages" }).fill("plain");
   await expect(chat.page.locator(".found")).toContainText("1 of 1 loaded message");
+  await expect(chat.page.getByRole("button", { name: "Save as view" })).toHaveCount(0);
+  await chat.page.keyboard.press("Escape");
+  await chat.introduce("Ada", "ada@example.org");
+  await chat.send("it is a chat all the same");
+  await chat.settled();
+  await expect(chat.rows).toHaveCount(2);
+});
+
+test("what is being answered is deleted meanwhile: said, and sent as a message of its own", async ({ cluster, visit }) => {
+  const { url } = cluster.pod(0);
+  const storageState = await account(url, "ada@example.org", "Ada");
+  const ada = await visit(url, { storageState });
+  await ada.send("soon gone");
+  await ada.settled();
+  const grace = await visit(cluster.pod(1).url);
+  await grace.introduce("Grace", "g@example.org");
+  await grace.page.getByRole("button", { name: "Done" }).click();
+  await grace.row("soon gone").hover();
+  await grace.row("soon gone").getByRole("button", { name: "Reply", exact: true }).click();
+  await grace.message.fill("an answer");
+  await expect(grace.page.getByText("Replying to Ada: soon gone")).toBeVisible();
+  await ada.row("soon gone").hover();
+  await ada.row("soon gone").getByRole("button", { name: "Delete" }).click();
+  await expect(grace.page.getByText("The message you replied to was deleted.")).toBeVisible();
+  await expect(grace.page.getByText("Replying to")).toHaveCount(0);
+  await expect(grace.message).toHaveValue("an answer");
+  await grace.page.getByRole("button", { name: "Send", exact: true }).click();
+  await grace.settled();
+  await expect(grace.row("an answer").locator(".quote")).toHaveCount(0);
+  await expect(ada.row("an answer")).toHaveCount(1);
 });
 
 /** A new account, and the storage of a browser that is signed in to it. */
@@ -139,9 +181,11 @@ test("delete: own messages only, with undo for a few seconds, then gone for ever
   const ada = await visit(url, { storageState: await account(url, "ada@example.org", "Ada") });
   const grace = await visit(cluster.pod(1).url);
   await post(cluster.pod(1), [{ content: "of somebody else" }]);
+  await expect(grace.page.locator("#announcer")).toBeAttached();
   await ada.send("a secret slipped out");
   await ada.settled();
   await expect(grace.row("a secret")).toHaveCount(1);
+  await expect(grace.page.locator("#announcer")).toContainText("a secret slipped out");
 
   await ada.row("of somebody else").hover();
   await expect(ada.row("of somebody else").getByRole("button", { name: "Reply", exact: true })).toBeVisible();
@@ -158,7 +202,8 @@ test("delete: own messages only, with undo for a few seconds, then gone for ever
   await ada.row("a secret").getByRole("button", { name: "Delete" }).click();
   await expect(grace.row("This message was deleted.")).toHaveCount(1);
   await expect(ada.row("This message was deleted.")).toHaveCount(1);
-  await expect(grace.log.getByText("a secret slipped out")).toHaveCount(0);
+  // Nor in what was read out.
+  await expect(grace.page.locator("body")).not.toContainText("a secret slipped out");
   await ada.page.reload();
   await ada.connected();
   await expect(ada.row("This message was deleted.")).toHaveCount(1);

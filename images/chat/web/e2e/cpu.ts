@@ -28,25 +28,39 @@ export class Cpu {
     return (await this.metric(name)) - before;
   }
 
-  /** Ms of the longest task of any page of this browser while `act` went on, script, layout and painting together. */
-  async longest(act: () => Promise<unknown>): Promise<number> {
+  /**
+   * Ms of the longest task of any page of this browser while `act` went on.
+   *
+   * @param what all of it, or without style and layout, which the browser needs for the same nodes whoever makes them
+   */
+  async longest(act: () => Promise<unknown>, what: "all" | "without layout" = "all"): Promise<number> {
     const browser = this.page.context().browser();
     if (!browser) throw new Error("no browser");
-    await browser.startTracing(this.page, { categories: ["-*", "toplevel"] });
+    await browser.startTracing(this.page, { categories: ["-*", "toplevel", "devtools.timeline"] });
     await act();
     const { traceEvents } = JSON.parse((await browser.stopTracing()).toString()) as { traceEvents: TraceEvent[] };
     const threadOf = ({ pid, tid }: TraceEvent): string => `${pid} ${tid}`;
     const main = new Set(traceEvents.filter((event) => event.args?.name === "CrRendererMain").map(threadOf));
     const tasks = traceEvents.filter((event) => event.name.endsWith("RunTask") && main.has(threadOf(event)));
     if (tasks.length === 0) throw new Error("the trace holds no task");
-    return Math.max(...tasks.map(({ tdur = 0 }) => tdur)) / 1_000;
+    const layouts = what === "all" ? [] : traceEvents.filter(({ name }) => name === "Layout" || name === "UpdateLayoutTree");
+    const cost = (task: TraceEvent): number =>
+      layouts.filter((event) => isWithin(event, task)).reduce((left, { tdur = 0 }) => left - tdur, task.tdur ?? 0);
+    return Math.max(...tasks.map(cost)) / 1_000;
   }
+}
+
+function isWithin(event: TraceEvent, task: TraceEvent): boolean {
+  return event.pid === task.pid && event.tid === task.tid && event.ts >= task.ts && event.ts < task.ts + (task.dur ?? 0);
 }
 
 interface TraceEvent {
   readonly name: string;
   readonly pid: number;
   readonly tid: number;
+  /** When it began, and how long it took by the clock, µs. */
+  readonly ts: number;
+  readonly dur?: number;
   /** CPU time, µs. */
   readonly tdur?: number;
   readonly args?: { readonly name?: string };

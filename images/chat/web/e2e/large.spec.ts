@@ -49,16 +49,16 @@ test("10,000 messages in 300 topics held, 20,000 topics known: no task over 100 
         requestAnimationFrame(() => setTimeout(resolve, 20));
       }));
     }
-    // What the page's own code does in one go, layout and painting aside; at its worst.
+    // The longest task in the page's own CPU time, without layout; at its worst.
     const cpu = await Cpu.of(chat.page);
     const cost = async (act: () => Promise<unknown>, times = 3): Promise<number> => {
       let worst = 0;
       for (let i = 0; i < times; i++) {
-        const spent = await cpu.spent(async () => {
+        const longest = await cpu.longest(async () => {
           await act();
-          await chat.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 50))));
-        });
-        worst = Math.max(worst, spent);
+          await chat.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 500))));
+        }, "without layout");
+        worst = Math.max(worst, longest);
       }
       return Math.round(worst);
     };
@@ -74,7 +74,7 @@ test("10,000 messages in 300 topics held, 20,000 topics known: no task over 100 
       "another topic": await cost(() => chat.page.evaluate((n) => (location.hash = `#/topic%20${n}`), n++)),
     };
     const heap = await chat.page.evaluate(() => (performance as unknown as { memory: { usedJSHeapSize: number } }).memory.usedJSHeapSize);
-    console.log(`    figure: large page, ms of script: ${JSON.stringify(figures)}; heap ${(heap / 2 ** 20).toFixed(0)} MB`);
+    console.log(`    figure: large page, ms of the longest task without layout: ${JSON.stringify(figures)}; heap ${(heap / 2 ** 20).toFixed(0)} MB`);
     for (const [what, ms] of Object.entries(figures)) expect([what, ms < 100]).toEqual([what, true]);
   } finally {
     await alone.stop();

@@ -105,6 +105,8 @@ test("nobody looking: the title counts, and a notification is shown to who asked
     Object.assign(window, { shown, Notification: FakeNotification });
   });
   const bell = chat.page.getByRole("button", { name: "Notifications" });
+  // What notifies comes after the first messages.
+  await expect(chat.page.locator("#announcer")).toBeAttached();
   await expect(bell).toHaveAttribute("aria-pressed", "false");
   const shown = (): Promise<string[]> => chat.page.evaluate(() => (window as unknown as { shown: string[] }).shown);
   const look = (away: boolean): Promise<void> =>

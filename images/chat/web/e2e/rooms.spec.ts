@@ -1,7 +1,7 @@
 /** Private rooms: made, filled, handed over, left, deleted; and what those outside see, which is nothing. */
 
 import { violations } from "./axe.ts";
-import { ChatPage, expect, post, test } from "./fixtures.ts";
+import { ChatPage, expect, post, stored, test } from "./fixtures.ts";
 import { account, call, signIn } from "./people.ts";
 
 interface Room {
@@ -201,4 +201,33 @@ test("signing out in a room leaves a guest outside of it, without a word about t
   await expect(ada.page.getByRole("heading", { level: 1 })).toHaveText("All topics");
   await expect(ada.page.locator("body")).not.toContainText("plans");
   await expect(ada.page.getByRole("status", { name: "Notice" })).toHaveCount(0);
+});
+
+test("what waits for a room one is no member of any more: said so, edited for elsewhere, or thrown away", async ({ cluster, network, visit }) => {
+  const ada = await account(cluster.pod(0), "Ada", "ada@example.org");
+  await account(cluster.pod(0), "Grace", "grace@example.org");
+  const { room } = await call<Room>(cluster.pod(0), ada.token, "POST", "rooms", { key: "k", name: "plans", members: ["grace@example.org"] });
+  const grace = await visit(network.url);
+  await signIn(grace, "grace@example.org");
+  await grace.topics.getByRole("link", { name: "plans" }).click();
+  await expect(grace.topic).toHaveValue("plans");
+  network.refuseSockets = true;
+  network.cut();
+  for (const content of ["too late", "far too late"]) await grace.send(content);
+  await expect(grace.log.locator(".row.pending")).toHaveCount(2);
+  await call(cluster.pod(0), ada.token, "DELETE", `rooms/${room}/members/grace%40example.org`);
+  network.refuseSockets = false;
+  await grace.reconnectNow();
+
+  await expect(grace.page.getByRole("heading", { level: 1 })).toHaveText("All topics");
+  const late = grace.log.locator(".row.failed");
+  await expect(late).toHaveCount(2);
+  for (const row of await late.all()) await expect(row).toContainText(/You are not in this room any more/u);
+  await late.last().getByRole("button", { name: "Discard" }).click();
+  await late.getByRole("button", { name: "Edit" }).click();
+  await expect(grace.message).toHaveValue("too late");
+  await expect(grace.topic).toHaveValue("general");
+  await grace.page.getByRole("button", { name: "Send", exact: true }).click();
+  await grace.settled();
+  expect((await stored(cluster.pod(0))).map(({ content, topic }) => [content, topic])).toEqual([["too late", "general"]]);
 });

@@ -165,6 +165,8 @@ test("notifications are cut at characters as people see them", async ({ cluster,
     document.hasFocus = () => false;
     window.dispatchEvent(new Event("blur"));
   });
+  // What notifies comes after the first messages.
+  await expect(chat.page.locator("#announcer")).toBeAttached();
   await chat.page.getByRole("button", { name: "Notifications" }).click();
   const family = "\u{1f468}\u200d\u{1f469}\u200d\u{1f467}";
   await post(cluster.pod(1), [{ content: family.repeat(300) }]);

@@ -13,7 +13,7 @@ import { Outbox, type Lock } from "./outbox/outbox.ts";
 import type { ClientFrame, Room, ServerFrame } from "./protocol/frames.ts";
 import type { Draft } from "./protocol/message.ts";
 import type { ReadOnly } from "./readonly.ts";
-import { rooms } from "./rooms.ts";
+import { isRoom, rooms } from "./rooms.ts";
 import { renamed, scopeOf, session } from "./session.ts";
 import { Connection, type ConnectionState, type SocketLike, type World } from "./socket/connection.ts";
 import { viewList } from "./store/select.ts";
@@ -87,6 +87,7 @@ export function openChat(storage: Storage | undefined): Chat {
   function setRooms(list: readonly Room[]): void {
     const before = rooms.value;
     rooms.value = new Map(list.map((room) => [room.room, room]));
+    outbox.refuse((topic) => isRoom(topic) && rooms.value?.has(topic) !== true, "You are not in this room any more.");
     if (!before) return;
     const left = new Set([...before.keys()].filter((room) => !rooms.value?.has(room)));
     if (left.size > 0) {

@@ -137,6 +137,19 @@ describe("one tab", () => {
     expect(tab.entries[0]?.sent).toEqual({ id: "1", time: message.time });
   });
 
+  test("a topic that is gone: what waits for it, and what is on the wire, fails with the reason; the rest goes on", async () => {
+    const [a, b] = [await tab.write("a"), await tab.write("b")];
+    const other = tab.outbox.add({ topic: "other", name: "A", email: "a@b.c", content: "c" }).key;
+    tab.outbox.refuse((topic) => topic === "t", "gone");
+    await settled();
+    expect(tab.entries.map(({ failed }) => failed?.message)).toEqual(["gone", "gone", undefined]);
+    expect(tab.posted).toEqual([a, other]);
+    // The server's own words on the one that was on the wire come late.
+    await tab.refuse(a, "not_found");
+    expect(tab.entries[0]?.failed?.message).toBe("gone");
+    expect(tab.outbox.takeBack(b)?.content).toBe("b");
+  });
+
   test("a lost ack: the same key again on the next socket", async () => {
     const key = await tab.write("a");
     await tab.disconnect();

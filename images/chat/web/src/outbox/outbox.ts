@@ -114,6 +114,15 @@ export class Outbox {
     return entry;
   }
 
+  /** What waits for these topics cannot be sent there (any more): each entry says why, and can be edited or thrown away. */
+  refuse(isGone: (topic: string) => boolean, why: string): void {
+    for (const entry of this.world.shelf.list()) {
+      if (entry.sent || !isGone(entry.topic)) continue;
+      this.#fail(entry.key, "not_found", why);
+      this.#land(entry.key, { kind: "settled" });
+    }
+  }
+
   /** Tell it when posting becomes possible and when it ends. */
   setConnected(connected: boolean): void {
     this.#connected = connected;
@@ -195,7 +204,8 @@ export class Outbox {
 
   #fail(key: string, code: string, message: string): void {
     const entry = this.world.shelf.get(key);
-    if (!entry || entry.sent) return;
+    // The first reason stands until the person tries again.
+    if (!entry || entry.sent || entry.failed) return;
     this.world.shelf.put({ ...entry, failed: { code, message } });
     this.#publish();
   }

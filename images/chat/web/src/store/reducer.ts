@@ -20,7 +20,7 @@ export type Action =
   /** Answers that were awaited will not come: their socket is gone. */
   | { readonly type: "disconnected" }
   | { readonly type: "outbox"; readonly entries: readonly Entry[] }
-  /** These rooms are there no more for who looks: nothing of them stays. */
+  /** These rooms are there no more for who looks: nothing of them stays but what one wrote and did not send. */
   | { readonly type: "left"; readonly rooms: ReadonlySet<string> }
   /** What the server knows of topics: topic and time of its last message. */
   | { readonly type: "topics"; readonly topics: ReadonlyMap<string, string> }
@@ -239,7 +239,6 @@ function leave(state: State, rooms: ReadonlySet<string>): State {
   return {
     ...state,
     messages: state.messages.filter(staying),
-    pending: state.pending.filter(staying),
     topics: rest(state.topics),
     ranges: rest(state.ranges),
     refusals: rest(state.refusals),

@@ -7,9 +7,10 @@ import type { Chat } from "../chat.ts";
 import type { Message } from "../protocol/message.ts";
 import { addressKey } from "../protocol/text.ts";
 import type { Reading } from "../reading.ts";
-import { ALL } from "../store/state.ts";
+import { ALL, type State } from "../store/state.ts";
 import { notify } from "./notify.ts";
-import { clip, isolate } from "./words.ts";
+import { clip } from "./clip.ts";
+import { isolate } from "./words.ts";
 
 /** Messages within this time are said together. Ms. */
 const GATHER_MS = 1_000;
@@ -22,8 +23,13 @@ export function Announcer({ chat, reading, view }: { chat: Chat; reading: Readin
   const { pending } = chat.state.value;
   const [said, setSaid] = useState({ id: 0, text: "" });
   const waiting = useRef<Message[]>([]);
+  /** What was read out last, and stands in the page still. */
+  const read = useRef<readonly Message[]>([]);
   const timer = useRef<number | undefined>(undefined);
-  const say = (text: string): void => setSaid(({ id }) => ({ id: id + 1, text }));
+  const say = (text: string, of: readonly Message[] = []): void => {
+    read.current = of;
+    setSaid(({ id }) => ({ id: id + 1, text }));
+  };
 
   const current = useRef(view);
   current.current = view;
@@ -37,19 +43,29 @@ export function Announcer({ chat, reading, view }: { chat: Chat; reading: Readin
     if (waiting.current.length === 0 || timer.current !== undefined) return;
     timer.current = window.setTimeout(() => {
       timer.current = undefined;
-      say(sentence(waiting.current));
+      const still = waiting.current.filter((message) => isThere(chat.state.value, message));
       waiting.current = [];
+      if (still.length > 0) say(sentence(still), still);
     }, GATHER_MS);
   };
+  /** What was deleted since, or belongs to a room that was left, is nowhere to be found. */
+  const forget = (state: State): void => {
+    if (!read.current.every((message) => isThere(state, message))) say("");
+  };
   // At every change of state and of nothing else, also when several come between two renders.
-  useEffect(
-    () =>
-      effect(() => {
-        const { live } = chat.state.value;
-        untracked(() => hear(live));
-      }),
-    [],
-  );
+  useEffect(() => {
+    // What came before this part did is no news any more.
+    let before = chat.state.value;
+    return effect(() => {
+      const state = chat.state.value;
+      if (state === before) return;
+      before = state;
+      untracked(() => {
+        hear(state.live);
+        forget(state);
+      });
+    });
+  }, []);
 
   const failed = pending.filter((entry) => entry.failed).length;
   useEffect(() => {
@@ -63,6 +79,13 @@ export function Announcer({ chat, reading, view }: { chat: Chat; reading: Readin
       </p>
     </div>
   );
+}
+
+/** One that is not kept has no id. */
+function isThere({ messages, fleeting }: State, { id, key }: Message): boolean {
+  if (id === "") return fleeting.some((message) => message.key === key);
+  const held = messages.findLast((message) => message.id === id);
+  return held !== undefined && !held.deleted;
 }
 
 function sentence(messages: readonly Message[]): string {

@@ -8,7 +8,8 @@ import { ALL } from "../store/state.ts";
 import { Body } from "./Row.tsx";
 import { plain } from "./RichText.tsx";
 import { answered, fleeting, focusMessage, query, target, thread } from "./ui.ts";
-import { clip, counted } from "./words.ts";
+import { clip } from "./clip.ts";
+import { counted } from "./words.ts";
 
 /** Characters of a message that is quoted. */
 const MAX_QUOTED = 140;

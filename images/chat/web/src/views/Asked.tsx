@@ -17,7 +17,8 @@ import { changeFilters, chosenFilter } from "./Filters.tsx";
 import { Hits, LeaveSearch } from "./Hits.tsx";
 import { search, wordsOf } from "./search.ts";
 import { focusSearch, query } from "./ui.ts";
-import { clip, counted } from "./words.ts";
+import { clip } from "./clip.ts";
+import { counted } from "./words.ts";
 
 /** So long one pauses in typing before the server is asked. Ms. */
 const PAUSE_MS = 250;
@@ -148,7 +149,7 @@ function Problem({ filter, problem }: { filter: string; problem: FilterProblem }
     <p class="filter-problem" role="alert">
       <code dir="auto">
         {chars.slice(0, at).join("")}
-        <mark>{chars.slice(at).join("") || "␣"}</mark>
+        <mark>{chars.slice(at).join("") || "\u00a0"}</mark>
       </code>
       <span>
         At character {problem.at}: expected <bdi>{problem.expected}</bdi>.

@@ -6,7 +6,7 @@ import type { Chat } from "../chat.ts";
 import type { Identity } from "../identity.ts";
 import { contentProblem, DEFAULT_TOPIC, draftProblem, tidy, type DraftField, type DraftProblem } from "../protocol/message.ts";
 import { codePoints, isAddress, isBlank, MAX_CONTENT, MAX_NAME, oneLine } from "../protocol/text.ts";
-import { nameOf, rooms } from "../rooms.ts";
+import { isRoom, nameOf, rooms } from "../rooms.ts";
 import { goTo, NOWHERE } from "../route.ts";
 import type { Saved } from "../saved.ts";
 import { session } from "../session.ts";
@@ -52,6 +52,7 @@ export function Composer({ chat, drafts, identity, view }: ComposerProps): JSX.E
     topic: useRef<HTMLInputElement>(null),
   };
   const part = conversation.value;
+  const replies = chat.features.value.has("conversation");
   /** Is what is written kept nowhere? A reply always is. */
   const passing = part !== undefined && fleeting.value && !answered.value;
   const inRoom = rooms.value?.has(topic) ?? false;
@@ -87,8 +88,8 @@ export function Composer({ chat, drafts, identity, view }: ComposerProps): JSX.E
     returned.value = undefined;
     const text = box.current?.get() ?? "";
     write(isBlank(text) ? back.content : `${text}\n${back.content}`);
-    setTopic(back.topic);
-    answered.value = chat.state.value.messages.find(({ id }) => id === back.reply_to);
+    setTopic(isRoom(back.topic) && !rooms.value?.has(back.topic) ? usualTopic(view) : back.topic);
+    answered.value = chat.state.value.messages.find(({ id, deleted }) => id === back.reply_to && !deleted);
     focusMessage();
   }, [back]);
 
@@ -124,7 +125,7 @@ export function Composer({ chat, drafts, identity, view }: ComposerProps): JSX.E
       const why = part.sendFleeting(draft);
       if (why !== undefined) return setNote(why);
     } else {
-      chat.send({ ...draft, ...(part && parent?.topic === draft.topic && { reply_to: parent.id }) });
+      chat.send({ ...draft, ...(replies && parent?.topic === draft.topic && { reply_to: parent.id }) });
       answered.value = undefined;
     }
     write("");

@@ -1,7 +1,7 @@
 /** Messages that a search found, with its words marked: the newest in sight, each leads to its place. */
 
 import type { ComponentChildren, JSX } from "preact";
-import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Message } from "../protocol/message.ts";
 import { dayName, sameDay } from "./format.ts";
 import type { Mark } from "./RichText.tsx";
@@ -9,6 +9,11 @@ import { Row } from "./Row.tsx";
 import { marked } from "./search.ts";
 import { stepThrough } from "./steps.ts";
 import { focusMessage, query, today } from "./ui.ts";
+
+/** So many are there at once, and so many more by and by: a letter typed does not wait for hundreds of rows. */
+const AT_ONCE = 40;
+/** Between them. Ms. */
+const BY_AND_BY_MS = 30;
 
 export interface HitsProps {
   readonly messages: readonly Message[];
@@ -28,10 +33,28 @@ export function Hits({ messages, words, of, onChoose, children }: HitsProps): JS
     () => (text) => marked(text, words).map((piece, i) => (i % 2 === 1 ? <mark key={i}>{piece}</mark> : piece)),
     [words],
   );
-  // The newest is what one looks for first, as in the log itself.
+  const [room, setRoom] = useState({ of, rows: AT_ONCE });
+  const rows = room.of === of ? room.rows : AT_ONCE;
+  const shown = messages.slice(-rows);
+  // The newest is what one looks for first, as in the log itself; where nothing is found, what is said of that.
+  const nothing = messages.length === 0;
   useLayoutEffect(() => {
-    if (log.current) log.current.scrollTop = log.current.scrollHeight;
-  }, [of]);
+    if (log.current) log.current.scrollTop = nothing ? 0 : log.current.scrollHeight;
+  }, [of, nothing]);
+  // Older ones come above, and nothing that is read moves.
+  const below = useRef(0);
+  useEffect(() => {
+    if (rows >= messages.length) return undefined;
+    const timer = setTimeout(() => {
+      if (log.current) below.current = log.current.scrollHeight - log.current.scrollTop;
+      setRoom({ of, rows: rows + AT_ONCE });
+    }, BY_AND_BY_MS);
+    return () => clearTimeout(timer);
+  }, [of, rows, messages.length]);
+  useLayoutEffect(() => {
+    if (log.current && below.current > 0) log.current.scrollTop = log.current.scrollHeight - below.current;
+    below.current = 0;
+  }, [rows]);
   const choose = (row: Element | null): void => {
     const id = (row as HTMLElement | null)?.dataset["id"];
     const message = messages.find((each) => each.id === id);
@@ -48,9 +71,9 @@ export function Hits({ messages, words, of, onChoose, children }: HitsProps): JS
           if (key === "Enter" && (target as Element).matches(".row")) choose(target as Element);
         }}
       >
-        {messages.map((message, i) => {
+        {shown.map((message, i) => {
           const time = new Date(message.time);
-          const before = messages[i - 1];
+          const before = shown[i - 1];
           const day = before && sameDay(new Date(before.time), time) ? undefined : dayName(time, today.value);
           return <Row key={message.id} message={message} day={day} firstUnread={false} grouped={false} mark={mark} />;
         })}

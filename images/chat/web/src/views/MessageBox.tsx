@@ -4,7 +4,7 @@
  */
 
 import type { JSX, RefObject, TargetedKeyboardEvent } from "preact";
-import { useEffect, useImperativeHandle, useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { wellFormed } from "../protocol/text.ts";
 import { typed } from "./field.ts";
 
@@ -31,9 +31,8 @@ export function MessageBox({ handle, placeholder, describedBy, onInput, onKeyDow
   const hear = useRef(onInput);
   hear.current = onInput;
 
-  useImperativeHandle(
-    handle,
-    () => ({
+  useLayoutEffect(() => {
+    handle.current = {
       get: () => area.current?.value ?? "",
       set(text) {
         const kept = wellFormed(text.slice(0, MAX_TYPED));
@@ -41,9 +40,8 @@ export function MessageBox({ handle, placeholder, describedBy, onInput, onKeyDow
         fit(area.current);
         return kept;
       },
-    }),
-    [],
-  );
+    };
+  }, []);
 
   // A paste of a megabyte is cut before the browser lays it out.
   useEffect(() => {

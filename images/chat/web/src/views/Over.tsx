@@ -3,8 +3,10 @@
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { changes, notice, talk } from "../conversation/talk.ts";
+import { held } from "./Around.tsx";
 import { answered, fleeting, focusMessage } from "./ui.ts";
-import { clip, counted } from "./words.ts";
+import { clip } from "./clip.ts";
+import { counted } from "./words.ts";
 
 /** A notice is read in this time. Ms. */
 const NOTICE_MS = 8_000;
@@ -15,6 +17,13 @@ export function Over({ setTopic }: { setTopic(topic: string): void }): JSX.Eleme
   const message = answered.value;
   const undoable = talk.deletions.undoable;
   const said = notice.value;
+  // A deleted message takes no replies: what is written goes on as a message of its own.
+  const gone = message !== undefined && held(message.id)?.deleted === true;
+  useEffect(() => {
+    if (!gone) return;
+    answered.value = undefined;
+    notice.value = "The message you replied to was deleted.";
+  }, [gone]);
   // A reply is of its message's topic.
   useEffect(() => {
     if (message) setTopic(message.topic);
@@ -49,7 +58,9 @@ export function Over({ setTopic }: { setTopic(topic: string): void }): JSX.Eleme
       </div>
       {message && (
         <p class="note answering">
-          Replying to <bdi class="name">{message.name}</bdi>: <bdi>{clip(message.content.replace(/\s+/gu, " "), MAX_QUOTED)}</bdi>{" "}
+          <span>
+            Replying to <bdi class="name">{message.name}</bdi>: <bdi>{clip(message.content.replace(/\s+/gu, " "), MAX_QUOTED)}</bdi>
+          </span>{" "}
           <button
             type="button"
             onClick={() => {

@@ -28,11 +28,6 @@ export function sameDay(a: Date, b: Date): boolean {
   return a.getFullYear() === b.getFullYear() && a.getMonth() === b.getMonth() && a.getDate() === b.getDate();
 }
 
-/** How long until the next day begins here; days of 23 and 25 hours included. Ms. */
-export function msToMidnight(now: Date): number {
-  return new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1).getTime() - now.getTime();
-}
-
 const knownInitials = new Map<string, string>();
 
 /** One or two characters that stand for a name. */

@@ -1,6 +1,6 @@
 /** Which day it is, kept right while the page is open. */
 
-import { msToMidnight, sameDay } from "./format.ts";
+import { sameDay } from "./format.ts";
 import { today } from "./ui.ts";
 
 /** Keeps `today` right: at midnight, and when somebody looks again after a timer was slowed down. */
@@ -17,4 +17,9 @@ export function watchMidnight(): void {
   addEventListener("focus", look);
   addEventListener("pageshow", look);
   document.addEventListener("visibilitychange", look);
+}
+
+/** How long until the next day begins here; days of 23 and 25 hours included. Ms. */
+export function msToMidnight(now: Date): number {
+  return new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1).getTime() - now.getTime();
 }

@@ -3,7 +3,8 @@
 import type { Message } from "../protocol/message.ts";
 import { nameOf } from "../rooms.ts";
 import { notifying, permission, possible } from "./notifications.ts";
-import { clip, isolate } from "./words.ts";
+import { clip } from "./clip.ts";
+import { isolate } from "./words.ts";
 
 /** Characters of a message in a notification. */
 const MAX_BODY = 200;

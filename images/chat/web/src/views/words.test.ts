@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { initials, msToMidnight } from "./format.ts";
+import { clip } from "./clip.ts";
+import { initials } from "./format.ts";
+import { msToMidnight } from "./midnight.ts";
 import { excerpt } from "./fold.ts";
 import { marked, search, wordsOf } from "./search.ts";
-import { clip, counted } from "./words.ts";
+import { counted } from "./words.ts";
 
 const FAMILY = "\u{1f468}\u200d\u{1f469}\u200d\u{1f467}";
 const FLAG = "\u{1f1e8}\u{1f1e6}";

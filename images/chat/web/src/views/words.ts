@@ -3,19 +3,9 @@
 let segmenter: Intl.Segmenter | undefined;
 
 /** Made when first needed: the page's first picture does not wait for it. */
-function graphemes(text: string): Intl.Segments {
+export function graphemes(text: string): Intl.Segments {
   segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" });
   return segmenter.segment(text);
-}
-
-/** The first `max` characters as people count them; an ellipsis stands for the rest. */
-export function clip(text: string, max: number): string {
-  if (text.length <= max) return text;
-  let count = 0;
-  for (const { index } of graphemes(text)) {
-    if (count++ === max) return `${text.slice(0, index).trimEnd()}…`;
-  }
-  return text;
 }
 
 /** The first character as people see it, accents and joined signs included. */

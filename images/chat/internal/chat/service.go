@@ -159,7 +159,7 @@ func (s *Service) Topics(ctx context.Context, who Principal, after ID, limit int
 		page = page[:limit]
 		next = page[limit-1].Last
 	}
-	if slices.ContainsFunc(page, func(t TopicInfo) bool { return IsRoom(t.Topic) }) {
+	if slices.ContainsFunc(page, func(t TopicInfo) bool { return !public(t.Topic) }) {
 		if err := who.Rooms.Check(ctx); err != nil { // as recheck: only now
 			return nil, ID{}, AsError(err)
 		}

@@ -20,6 +20,9 @@ func (s Sight) Sees(topic string) bool {
 	return !IsRoom(topic) || s.rooms != nil && s.rooms.Has(topic)
 }
 
+// public reports whether everybody sees a topic.
+func public(topic string) bool { return Sight{}.Sees(topic) }
+
 // Rooms gives the rooms that may be seen, in no order.
 func (s Sight) Rooms() []string {
 	if s.rooms == nil {
@@ -54,7 +57,7 @@ var errStale = errors.New("what rooms there are for this account is not known")
 // be read ahead of what this process has heard of memberships, so whoever has
 // read something of a room asks again, and only now.
 func recheck(ctx context.Context, who Principal, messages []Message) ([]Message, error) {
-	if !slices.ContainsFunc(messages, func(m Message) bool { return IsRoom(m.Topic) }) {
+	if !slices.ContainsFunc(messages, func(m Message) bool { return !public(m.Topic) }) {
 		return messages, nil
 	}
 	if err := who.Rooms.Check(ctx); err != nil {

@@ -260,7 +260,7 @@ func (l *topicList) sort() {
 	}
 	list := make([]TopicInfo, 0, len(l.fresh))
 	for _, info := range l.fresh {
-		if !IsRoom(info.Topic) {
+		if public(info.Topic) {
 			list = append(list, info)
 		}
 	}
@@ -361,7 +361,7 @@ func (l *topicList) ask(ctx context.Context) (*readTopics, error) {
 		}
 		for _, info := range found {
 			read.infos[info.Topic] = info
-			if !IsRoom(info.Topic) {
+			if public(info.Topic) {
 				read.public = append(read.public, info)
 			}
 		}

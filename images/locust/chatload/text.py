@@ -33,6 +33,7 @@ _TRIMMED = "".join(WHITE_SPACE) + "\u00ad\u200b\u2060\ufeff\u180e\u115f\u1160\u3
 #: May not stand in a line, besides control characters: separators, and what turns directions.
 _TURNS = frozenset("\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 #: RFC 5322's atext, of ASCII.
+_BLANKS = " \t"  # RFC 5322: WSP
 _ATOM = frozenset(
     "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&'*+-/=?^_`{|}~"
 )
@@ -68,10 +69,11 @@ def address(text: str) -> bool:
     """Whether ``text`` is an address, ``local@domain``."""
     if not _valid(text) or len(text) > MAX_ADDRESS:
         return False
-    local, at, domain = text.rpartition("@")  # a domain has none; a quoted local part may
-    if not at:
+    quoted = _quoted_prefix(text)  # it may hold an @, as a literal may
+    local, at, domain = text[quoted:].partition("@")
+    if not at or (local if quoted else not _dot_atom(local)):
         return False
-    return (_dot_atom(local) or _quoted(local)) and (_dot_atom(domain) or _literal(domain))
+    return _dot_atom(domain) or _literal(domain)
 
 
 def fold(text: str) -> str:
@@ -125,27 +127,25 @@ def _dot_atom(text: str) -> bool:
     )
 
 
-def _quoted(text: str) -> bool:
-    """A quoted string."""
-    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
-        return False
+def _quoted_prefix(text: str) -> int:
+    """The length of the quoted string at the beginning; 0 if there is none."""
+    if not text.startswith('"'):
+        return 0
     escaped = False
-    for c in text[1:-1]:
-        if not _printable(c) and c not in " \t":
-            return False
+    for i, c in enumerate(text[1:]):
+        if not _printable(c) and c not in _BLANKS:
+            return 0
         if escaped:
-            if c > "\x7f":  # RFC 6532 leaves quoted-pair as it was
-                return False
             escaped = False
         elif c == "\\":
             escaped = True
         elif c == '"':
-            return False
-    return not escaped
+            return i + 2
+    return 0
 
 
 def _literal(text: str) -> bool:
     """A domain literal, ``[192.0.2.1]`` say."""
-    if len(text) < 3 or text[0] != "[" or text[-1] != "]":
+    if len(text) < 2 or text[0] != "[" or text[-1] != "]":
         return False
-    return all(_printable(c) and c not in "[]\\" for c in text[1:-1])
+    return all((_printable(c) or c in _BLANKS) and c not in "[]\\" for c in text[1:-1])

@@ -91,17 +91,19 @@ const MaxEmail = 254
 
 // ValidAddress reports whether s is an address, local@domain, of at most
 // MaxEmail code points: RFC 5322's addr-spec without comments and folding,
-// with the characters that RFC 6531 adds, save invisible ones.
+// with the characters that RFC 6531 adds, save invisible ones. By the letter: a
+// quoted string and a literal may be empty, and hold blanks and an @.
 func ValidAddress(s string) bool {
 	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > MaxEmail {
 		return false
 	}
-	at := strings.LastIndexByte(s, '@') // a domain has none; a quoted local part may
-	if at < 0 {
+	local, domain, found := strings.Cut(s, "@")
+	if quoted := quotedPrefix(s); quoted > 0 { // it may hold an @, as a literal may
+		domain, found = strings.CutPrefix(s[quoted:], "@")
+	} else if !validDotAtom(local) {
 		return false
 	}
-	local, domain := s[:at], s[at+1:]
-	return (validDotAtom(local) || validQuoted(local)) && (validDotAtom(domain) || validLiteral(domain))
+	return found && (validDotAtom(domain) || validLiteral(domain))
 }
 
 // validDotAtom reports whether s is atoms joined by single dots.
@@ -133,38 +135,40 @@ func atomText(r rune) bool {
 	return strings.ContainsRune("!#$%&'*+-/=?^_`{|}~", r)
 }
 
-// validQuoted reports whether s is a quoted string.
-func validQuoted(s string) bool {
-	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
-		return false
+// quotedPrefix gives the length of the quoted string at the beginning of s; 0
+// if there is none.
+func quotedPrefix(s string) int {
+	if s == "" || s[0] != '"' {
+		return 0
 	}
 	escaped := false
-	for _, r := range s[1 : len(s)-1] {
-		if !printable(r) && r != ' ' && r != '\t' {
-			return false
-		}
+	for i, r := range s[1:] {
 		switch {
+		case !printable(r) && !wsp(r):
+			return 0
 		case escaped:
-			if r >= utf8.RuneSelf { // RFC 6532 leaves quoted-pair as it was, but for VCHAR
-				return false
-			}
 			escaped = false
 		case r == '\\':
 			escaped = true
 		case r == '"':
-			return false
+			return i + 2
 		}
 	}
-	return !escaped
+	return 0
 }
 
 // validLiteral reports whether s is a domain literal, [192.0.2.1] say.
 func validLiteral(s string) bool {
-	if len(s) < 3 || s[0] != '[' || s[len(s)-1] != ']' {
+	if len(s) < 2 || s[0] != '[' || s[len(s)-1] != ']' {
 		return false
 	}
-	return strings.IndexFunc(s[1:len(s)-1], func(r rune) bool { return !printable(r) || strings.ContainsRune(`[]\`, r) }) < 0
+	return strings.IndexFunc(s[1:len(s)-1], func(r rune) bool {
+		return !printable(r) && !wsp(r) || strings.ContainsRune(`[]\`, r)
+	}) < 0
 }
+
+// wsp reports whether r is one of RFC 5322's blanks (WSP).
+func wsp(r rune) bool { return r == ' ' || r == '\t' }
 
 // printable reports whether r is visible ASCII, or beyond ASCII and visible.
 func printable(r rune) bool { return '!' <= r && r <= '~' || r >= utf8.RuneSelf && !Invisible(r) }

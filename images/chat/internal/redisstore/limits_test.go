@@ -2,12 +2,17 @@ package redisstore_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"chatapp/chat/internal/chat"
 	"chatapp/chat/internal/redisstore"
@@ -281,7 +286,61 @@ func TestEvictionIsSaid(t *testing.T) {
 	}
 }
 
-// Each cause is logged once when it begins and once when it is over.
+// unsaved makes Redis refuse writes because it could not save: a folder stands
+// where its file should. (That the folder cannot be written to would not stop
+// a test that root runs.)
+func unsaved(s *redistest.Server) {
+	_ = os.Mkdir(filepath.Join(s.Dir(), "dump.rdb"), 0o700) // if it fails, so does the test
+	s.Do("config", "set", "save", "3600 1")
+	s.Do("bgsave")
+	s.Await("rdb_last_bgsave_status", "err")
+}
+
+func saved(s *redistest.Server) {
+	_ = os.Remove(filepath.Join(s.Dir(), "dump.rdb"))
+	s.Do("bgsave")
+	s.Await("rdb_last_bgsave_status", "ok")
+}
+
+// occupy keeps Redis busy with a script until release kills it.
+func occupy(s *redistest.Server) {
+	s.Do("config", "set", "lua-time-limit", "50")
+	go func() {
+		c := s.Client()
+		defer c.Close()
+		_ = c.Eval(context.Background(), "while true do end", nil).Err() // killed
+	}()
+	c := s.Client()
+	defer c.Close()
+	for !redis.HasErrorPrefix(c.Ping(context.Background()).Err(), "BUSY") {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func release(s *redistest.Server) { s.Do("script", "kill") }
+
+// reload starts Redis again with so much to load that it takes ten seconds,
+// unless loaded lets it hurry.
+func reload(s *redistest.Server) {
+	s.Do("eval", "for i = 1, 20000 do redis.call('set', 'other' .. i, 'x') end", "0")
+	s.Do("bgrewriteaof")
+	s.Await("aof_rewrite_in_progress", "0")
+	s.Kill()
+	s.RunWith("--key-load-delay", "500", "--loading-process-events-interval-bytes", "1024")
+	s.Await("loading", "1")
+	mayDoAll(s)
+}
+
+func loaded(s *redistest.Server) {
+	s.Do("config", "set", "key-load-delay", "0")
+	s.Await("loading", "0")
+}
+
+// mayDoAll makes the user of the test, whom a Redis that starts does not know.
+func mayDoAll(s *redistest.Server) { s.Do("acl", "setuser", "u", "on", ">p", "~*", "&*", "+@all") }
+
+// Each cause is logged once when it begins and once when it is over, with the
+// number of failures; it is counted, told to operators, and to who posts.
 func TestCausesAreSaidOnce(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -295,12 +354,16 @@ func TestCausesAreSaidOnce(t *testing.T) {
 			s.Do("acl", "setuser", "u", "resetpass", ">other")
 			s.Do("client", "kill", "user", "u")
 		}, func(s *redistest.Server) { s.Do("acl", "setuser", "u", "resetpass", ">p") }},
-		{"NETWORK", "cannot be reached", func(s *redistest.Server) { s.Kill() }, func(s *redistest.Server) { s.Restart(); s.Do("acl", "setuser", "u", "on", ">p", "~*", "&*", "+@all") }},
+		{"NETWORK", "cannot be reached", func(s *redistest.Server) { s.Kill() }, func(s *redistest.Server) { s.Restart(); mayDoAll(s) }},
+		{"OOM", "is full", func(s *redistest.Server) { s.Do("config", "set", "maxmemory", "1") }, func(s *redistest.Server) { s.Do("config", "set", "maxmemory", "0") }},
+		{"MISCONF", "cannot write to its disk", unsaved, saved},
+		{"BUSY", "busy with somebody's script", occupy, release},
+		{"LOADING", "loading its data", reload, loaded},
 	} {
 		t.Run(c.cause, func(t *testing.T) {
 			t.Parallel()
 			server := redistest.Start(t)
-			server.Do("acl", "setuser", "u", "on", ">p", "~*", "&*", "+@all")
+			mayDoAll(server)
 			var r record
 			s := open(t, r.options(redisstore.Options{URL: "redis://u:p@" + server.Addr + "/0"}))
 			appendTo(t, s, 0, drafts("a", 1))

@@ -119,6 +119,27 @@ func (s *Server) Run() {
 	}(s.cmd)
 }
 
+// RunWith is Run with more arguments, which later Runs have, too.
+func (s *Server) RunWith(args ...string) {
+	s.t.Helper()
+	s.args = append(slices.Clone(s.args), args...)
+	s.Run()
+}
+
+// Await waits until a field of INFO has a value.
+func (s *Server) Await(field, value string) {
+	s.t.Helper()
+	c := s.Client()
+	defer c.Close()
+	s.until(field+" is "+value, func(ctx context.Context) error {
+		text, err := c.Info(ctx, "everything").Result()
+		if err == nil && !strings.Contains(text, "\n"+field+":"+value+"\r") {
+			err = errors.New("it has another value")
+		}
+		return err
+	})
+}
+
 // await waits until the server answers.
 func (s *Server) await() {
 	s.t.Helper()

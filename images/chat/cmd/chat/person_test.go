@@ -52,8 +52,14 @@ type person struct {
 // newPerson connects and waits for the first welcome.
 func newPerson(t *testing.T, name string, addrs ...string) *person {
 	t.Helper()
+	return newPersonOf(t, name, nil, addrs...)
+}
+
+// newPersonOf is newPerson for these topics alone.
+func newPersonOf(t *testing.T, name string, topics []string, addrs ...string) *person {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &person{t: t, name: name, addrs: addrs, ids: map[string]bool{}, acked: map[string]string{}, ctx: ctx, cancel: cancel}
+	p := &person{t: t, name: name, addrs: addrs, topics: topics, ids: map[string]bool{}, acked: map[string]string{}, ctx: ctx, cancel: cancel}
 	p.done.Go(p.live)
 	t.Cleanup(p.leave)
 	until(t, name+" is welcomed", func() bool { return p.get(func() bool { return p.connects > 0 }) })

@@ -16,6 +16,7 @@ const callWait = 3 * time.Second
 type standing struct {
 	epoch  uint64       // of the whole log
 	states []chat.State // by partition
+	known  []bool       // likewise: it has answered, now or before
 }
 
 // asker lets calls that overlap share the next answer. A caller never gets one

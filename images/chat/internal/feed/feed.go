@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -82,6 +83,8 @@ var (
 	errAnotherLog = errors.New("the log is not the one it was")
 	// errOvertaken says that retention has removed what a tail had still to read.
 	errOvertaken = errors.New("retention has overtaken this server")
+	// errArrived says that a partition has answered for the first time.
+	errArrived = errors.New("a part of the log that was away when this server started is there")
 )
 
 // Run feeds the hub until ctx ends. When the log turns out to be another, or
@@ -102,6 +105,8 @@ func (f *Feed) Run(ctx context.Context) {
 		case errors.Is(err, errOvertaken):
 			f.options.Logger.Warn("messages were removed before this server had read them: clients resume, and are told")
 			f.options.Metrics.overtaken.Inc()
+		case errors.Is(err, errArrived):
+			f.options.Logger.Info("all of the log that has answered is read now: clients start again from its latest messages")
 		case err.Error() != said: // once, not at each try
 			said = err.Error()
 			f.options.Logger.Warn("the log cannot be read", "error", err)
@@ -115,7 +120,7 @@ func (f *Feed) Run(ctx context.Context) {
 // follow fills the window, then tails every partition until the log is
 // another, a tail is overtaken, or ctx ends.
 func (f *Feed) follow(ctx context.Context) error {
-	epoch, revs, err := f.fill(ctx)
+	now, revs, err := f.fill(ctx)
 	if err != nil {
 		return err
 	}
@@ -123,32 +128,40 @@ func (f *Feed) follow(ctx context.Context) error {
 	defer cancel(nil)
 	var tails sync.WaitGroup
 	for part, from := range f.hub.Snapshot().Head {
+		if !now.known[part] {
+			continue // where it would begin is not known
+		}
 		tails.Go(func() { cancel(f.tail(ctx, part, from)) })
 		tails.Go(func() { f.tailNumbers(ctx, part, revs[part]) })
 	}
-	tails.Go(func() { cancel(f.watch(ctx, epoch)) })
+	tails.Go(func() { cancel(f.watch(ctx, now)) })
 	tails.Wait()
 	return context.Cause(ctx)
 }
 
 // fill reads the recent end of every partition into the hub's window, and the
-// numbers of what is there.
-func (f *Feed) fill(ctx context.Context) (epoch uint64, revs []chat.Rev, err error) {
-	ctx, cancel := context.WithTimeout(ctx, callWait)
-	defer cancel()
-	now, err := f.ask(ctx, false)
+// numbers of what is there. A partition that has never answered is left empty.
+func (f *Feed) fill(ctx context.Context) (now standing, revs []chat.Rev, err error) {
+	call, cancel := context.WithTimeout(ctx, callWait)
+	now, err = f.ask(call, false)
+	cancel()
 	if err != nil {
-		return 0, nil, err
+		return standing{}, nil, err
 	}
+	ctx, cancel = context.WithTimeout(ctx, callWait)
+	defer cancel()
 	recent := make([]chat.Batch, len(now.states))
-	standing := Standing{Revs: make([]chat.Rev, len(now.states))}
+	stands := Standing{Revs: make([]chat.Rev, len(now.states))}
 	for part, state := range now.states {
+		if !now.known[part] {
+			continue
+		}
 		// First where the numbers stand: what changes from here on, the tail tells.
-		if _, standing.Revs[part], err = f.log.FollowNumbers(ctx, part, 0, 0); err != nil {
-			return 0, nil, fmt.Errorf("read where the numbers stand: %w", err)
+		if _, stands.Revs[part], err = f.log.FollowNumbers(ctx, part, 0, 0); err != nil {
+			return now, nil, fmt.Errorf("read where the numbers stand: %w", err)
 		}
 		if recent[part], err = f.log.Recent(ctx, part, state, max(1, preload/len(now.states))); err != nil {
-			return 0, nil, fmt.Errorf("read the latest messages: %w", err)
+			return now, nil, fmt.Errorf("read the latest messages: %w", err)
 		}
 		var messages []chat.Message
 		for _, e := range recent[part].Events {
@@ -157,19 +170,19 @@ func (f *Feed) fill(ctx context.Context) (epoch uint64, revs []chat.Rev, err err
 			}
 		}
 		if err := f.log.Dress(ctx, chat.Guest, messages); err != nil {
-			return 0, nil, fmt.Errorf("read the latest numbers: %w", err)
+			return now, nil, fmt.Errorf("read the latest numbers: %w", err)
 		}
 		for _, m := range messages {
 			if m.Rev != 0 {
-				standing.Changes = append(standing.Changes, chat.Change{ID: m.ID, Topic: m.Topic, Rev: m.Rev, Tally: m.Tally})
+				stands.Changes = append(stands.Changes, chat.Change{ID: m.ID, Topic: m.Topic, Rev: m.Rev, Tally: m.Tally})
 			}
 		}
 	}
-	f.hub.Reset(now.epoch, recent, standing)
+	f.hub.Reset(now.epoch, recent, stands)
 	f.mu.Lock()
 	f.filled = true
 	f.mu.Unlock()
-	return now.epoch, standing.Revs, nil
+	return now, stands.Revs, nil
 }
 
 // tailNumbers hands each change of numbers after from to the hub.
@@ -259,14 +272,18 @@ func (f *Feed) publish(part int, batch chat.Batch) {
 	f.hub.Publish(part, batch)
 }
 
-// watch asks now and then where the log stands; it returns errAnotherLog when
-// that is another log, or when ctx ends.
-func (f *Feed) watch(ctx context.Context, epoch uint64) error {
+// watch asks now and then where the log stands, until ctx ends. It returns
+// errAnotherLog when that is another log, errArrived when there is more of it.
+func (f *Feed) watch(ctx context.Context, was standing) error {
 	for clock.Pause(ctx, watchPeriod) {
 		call, cancel := context.WithTimeout(ctx, callWait)
 		now, err := f.ask(call, false)
 		cancel()
-		if err == nil && now.epoch != epoch {
+		switch {
+		case err != nil:
+		case !slices.Equal(now.known, was.known):
+			return errArrived
+		case now.epoch != was.epoch:
 			return errAnotherLog
 		}
 	}
@@ -275,8 +292,9 @@ func (f *Feed) watch(ctx context.Context, epoch uint64) error {
 
 // ask asks for the state of every partition; the epoch of the whole log is
 // that of all of them together. A partition that does not answer while others
-// do stands as it stood, without a head: a dead shard stops its own topics
-// alone. For those in a hurry it is not even asked, until it answers again.
+// do stands as it stood, without a head, or as an empty one if it has never
+// answered: a dead shard stops its own topics alone. For those in a hurry it
+// is not even asked, until it answers again.
 func (f *Feed) ask(ctx context.Context, hurry bool) (standing, error) {
 	f.mu.Lock()
 	last := f.last
@@ -290,11 +308,11 @@ func (f *Feed) ask(ctx context.Context, hurry bool) (standing, error) {
 		}
 		asking.Go(func() {
 			s, err := f.log.State(ctx, part)
-			asked[part] = state{s, err}
+			asked[part] = state{s, err, err == nil}
 		})
 	}
 	asking.Wait()
-	now, lost := standing{states: make([]chat.State, len(asked))}, 0
+	now, lost := standing{states: make([]chat.State, len(asked)), known: make([]bool, len(asked))}, 0
 	var first error
 	for part, s := range asked {
 		if s.err != nil {
@@ -302,13 +320,13 @@ func (f *Feed) ask(ctx context.Context, hurry bool) (standing, error) {
 			if first == nil {
 				first = fmt.Errorf("ask the log's state: %w", s.err)
 			}
-			if len(last) == 0 { // it was never known
-				return standing{}, first
+			s = state{err: s.err}
+			if len(last) > 0 && last[part].known {
+				s.State, s.known = chat.State{Epoch: last[part].Epoch, Floor: last[part].Floor}, true
 			}
-			s.State = chat.State{Epoch: last[part].Epoch, Floor: last[part].Floor}
-			asked[part].State = s.State
+			asked[part] = s
 		}
-		now.states[part] = s.State
+		now.states[part], now.known[part] = s.State, s.known
 		now.epoch = now.epoch*31 + s.Epoch
 	}
 	f.mu.Lock()
@@ -323,7 +341,8 @@ func (f *Feed) ask(ctx context.Context, hurry bool) (standing, error) {
 // state is a partition's state, as last known if there was an error.
 type state struct {
 	chat.State
-	err error
+	err   error
+	known bool // it has answered once
 }
 
 // Sync returns once the hub has seen everything that was acknowledged before

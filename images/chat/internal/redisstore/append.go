@@ -17,10 +17,10 @@ func (s *Store) Append(ctx context.Context, part int, events []chat.Event) ([]ch
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	if err := s.agree(ctx); err != nil {
+	p := s.parts[part]
+	if err := s.agree(ctx, p, &p.writes); err != nil {
 		return nil, fmt.Errorf("append: %w", err)
 	}
-	p := s.parts[part]
 	b := newBatch(events, p.n)
 	err := s.attempt(ctx, s.cmd, &p.writes, p.keys.log, func(ctx context.Context, c *redis.Client) error {
 		// Once, as a rule; again without the keys that turn out to be known.

@@ -22,7 +22,7 @@ func (s *Store) State(ctx context.Context, part int) (chat.State, error) {
 }
 
 func (s *Store) state(ctx context.Context, p *partition) (chat.State, error) {
-	if err := s.agree(ctx); err != nil {
+	if err := s.agree(ctx, p, &p.reads); err != nil {
 		return chat.State{}, err
 	}
 	var st chat.State
@@ -61,6 +61,6 @@ func (s *Store) learn(p *partition, epoch string, head chat.Pos) {
 	p.mu.Unlock()
 	if changed {
 		s.log.Warn("the log's past has changed: it was emptied, or lost its tail", "partition", p.n)
-		s.agreed.Store(false) // emptied, perhaps by somebody with other settings
+		p.agreed.Store(false) // emptied, perhaps by somebody with other settings
 	}
 }

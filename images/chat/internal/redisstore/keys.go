@@ -29,6 +29,7 @@ const (
 // them in one slot of a Cluster:
 //
 //	chat:{pN}:log         stream  one entry per batch; its form: entry.go
+//	chat:{pN}:partitions  string  as chat:partitions, which may be on a Redis that is away
 //	chat:{pN}:topics      hash    topic → "messages last-entry last-index"
 //	chat:{pN}:topics:rooms hash   the same of rooms, for those who know of rooms; the
 //	                              scripts find it by the name of the hash before
@@ -45,7 +46,7 @@ const (
 //	                      the numbers beside messages: lua/numbers.lua, lua/vote.lua;
 //	                      replies is a sorted set, all scored 0, of two positions:
 //	                      the message's and the reply's
-//	                      on a Cluster, none of these but meta is ever missing: lua/plant.lua
+//	                      on a Cluster, none of these but meta and partitions is ever missing: lua/plant.lua
 //	chat:{pN}:ephemeral   channel of publish/subscribe: broadcast.go
 //
 // and, of the directory, all with one hash tag (the scripts of lua/people find
@@ -67,6 +68,7 @@ const (
 type partKeys struct {
 	log, topics, meta, marks string
 	keys                     [keyGenerations]string
+	partitions               string
 	all                      []string // in the order of the scripts' KEYS 1..7
 
 	numbers, touched, changes, updates, up, down, replies string
@@ -95,7 +97,8 @@ func newPartKeys(prefix string, n int) partKeys {
 	p := fmt.Sprintf("%s:{p%d}:", prefix, n)
 	k := partKeys{
 		log: p + "log", topics: p + "topics", meta: p + "meta", marks: p + "marks",
-		keys: [keyGenerations]string{p + "keys0", p + "keys1", p + "keys2"},
+		keys:       [keyGenerations]string{p + "keys0", p + "keys1", p + "keys2"},
+		partitions: p + "partitions",
 	}
 	k.all = append([]string{k.log, k.topics, k.meta, k.marks}, k.keys[:]...)
 	k.numbers, k.touched, k.changes, k.updates = p+"numbers", p+"touched", p+"changes", p+"updates"

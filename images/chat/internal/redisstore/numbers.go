@@ -86,7 +86,7 @@ func (s *Store) Delete(ctx context.Context, id chat.ID, topic string) (chat.Chan
 func (s *Store) write(ctx context.Context, p *partition, op func(context.Context, *redis.Client) error) error {
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	if err := s.agree(ctx); err != nil {
+	if err := s.agree(ctx, p, &p.writes); err != nil {
 		return err
 	}
 	return s.try(ctx, s.cmd, &p.writes, p.keys.log, op)

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"chatapp/chat/internal/chat"
 )
@@ -14,6 +15,7 @@ type partition struct {
 	keys partKeys
 	// reads, writes and tidy (retention) may each fail for themselves.
 	reads, writes, tidy outage
+	agreed              atomic.Bool // on how many partitions there are: Store.agree
 	// replicas of the node that holds the partition.
 	replicas replicaSet
 

@@ -111,9 +111,6 @@ func passing(err error) bool {
 	if errors.Is(err, errClosed) || errors.Is(err, redis.ErrClosed) {
 		return false
 	}
-	if _, ours := errors.AsType[*errPartitions](err); ours {
-		return false
-	}
 	switch codeOf(err) {
 	case codeNetwork, codeReplicas, codeReplaced, codePool, "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN",
 		"TRYAGAIN", "NOREPLICAS", "MOVED", "ASK", "UNBLOCKED", "NOSCRIPT", "MAXCLIENTS":

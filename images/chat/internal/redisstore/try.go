@@ -66,7 +66,7 @@ func (s *Store) attempt(ctx context.Context, at nodes, away *outage, key string,
 			away.ends()
 			return nil
 		}
-		if _, ours := errors.AsType[*errPartitions](err); ours || errors.Is(err, errClosed) || errors.Is(err, redis.ErrClosed) {
+		if errors.Is(err, errClosed) || errors.Is(err, redis.ErrClosed) {
 			return err
 		}
 		if ctx.Err() != nil && !answered(err) {

@@ -263,3 +263,28 @@ func TestGuestsMayNot(t *testing.T) {
 		}
 	})
 }
+
+// TestRoomsFrameIsSeldom: however often a room changes, its members are told at
+// most once a second, and of the last change for certain.
+func TestRoomsFrameIsSeldom(t *testing.T) {
+	onStages(t, server.Config{}, func(t *testing.T, pods []*pod) {
+		ann, bob := enrol(t, pods[0], "ann"), enrol(t, pods[0], "bob")
+		id := roomOf(t, pods[0], ann, bob)
+		c := bob.hello(pods[1], "")
+		start := time.Now()
+		c.until(`"type":"rooms"`, id)
+		const changes = 60
+		for i := range changes {
+			ann.does(pods[0], "PATCH", "/rooms/"+id, fmt.Sprintf(`{"name":"name %d"}`, i+1), 200)
+			time.Sleep(40 * time.Millisecond) // so that the changes take longer than a second
+		}
+		frames := 1
+		for got := ""; !strings.Contains(got, fmt.Sprintf(`"name":"name %d"`, changes)); frames++ {
+			got = c.until(`"type":"rooms"`)
+		}
+		// Counted against the time that it took: the bound is a rate.
+		if most := int(time.Since(start)/time.Second) + 1; frames > most || frames < 3 {
+			t.Errorf("told %d times; want 3 to %d", frames, most)
+		}
+	})
+}

@@ -18,7 +18,7 @@ type accountCall struct {
 	Email, Name, Password string
 }
 
-// accountWait bounds one call but list.
+// accountWait bounds one call. The call list has no bound.
 const accountWait = 15 * time.Second
 
 // serveAccount makes a call and writes what it gives.
@@ -47,7 +47,7 @@ func serveAccount(s *people.Service, call accountCall, out io.Writer) error {
 	return fmt.Errorf("%q is none of add, list, password, delete", call.Do)
 }
 
-// plain is an error in the words meant for people.
+// plain gives an error in words for people.
 func plain(err error) error {
 	if e, ok := errors.AsType[*chat.Error](err); ok {
 		switch {

@@ -62,7 +62,7 @@ type config struct {
 	minReplicas int // RedisMinReplicas, as redisstore.Options has it
 }
 
-// errHelp is that --help was asked for and printed.
+// errHelp says that the help was asked for, and has been printed.
 var errHelp = errors.New("help was printed")
 
 const description = `Serves the chat: page, API and WebSocket, over an embedded log or Redis. A flag wins over its variable; an empty variable is as if absent.`
@@ -98,7 +98,7 @@ func parse(args []string, env func(string) string, out io.Writer) (*config, erro
 		return nil, fmt.Errorf("read the table of settings: %w", err)
 	}
 	for _, f := range parser.Model.Flags {
-		f.Tag.Envs = nil // kong would take empty variables, and only the process' own; the resolver does it
+		f.Tag.Envs = nil // the resolver reads them: kong would take empty ones, and the process's own alone
 	}
 	_, err = parser.Parse(args)
 	switch {

@@ -5,7 +5,7 @@ import "errors"
 // exitSetting is the exit status after a setting that cannot be used.
 const exitSetting = 2
 
-// errSetting marks what a setting is to blame for.
+// errSetting marks an error that a wrong setting has caused.
 var errSetting = errors.New("check the settings")
 
 // exitStatus is how the process ends after an error of run.

@@ -80,7 +80,7 @@ func newOperator(s *people.Service) *http.Server {
 	}
 }
 
-// errNoOperator is that no server has the store open.
+// errNoOperator says that no server has the store open.
 var errNoOperator = errors.New("no server listens there")
 
 // askOperator makes a call to the server that has the embedded store open.

@@ -29,8 +29,8 @@ const shutdownWait = 5 * time.Second
 // run serves until ctx ends, then drains. It writes one line to out when it
 // listens.
 func run(ctx context.Context, c *config, out io.Writer, logger *slog.Logger) (err error) {
-	// Listen first: what comes after may take its time, but a taken port is
-	// said at once.
+	// Listen first: if the port is taken, the operator hears of it at once,
+	// however long the rest takes.
 	listener, err := net.Listen("tcp", c.Listening.Listen)
 	if err != nil {
 		return fmt.Errorf("--listen: %w (%w)", err, errSetting)
@@ -111,7 +111,7 @@ func run(ctx context.Context, c *config, out io.Writer, logger *slog.Logger) (er
 		defer operator.Close() // a call that is cut off can be made again
 	}
 	serve(edge, server.Limit(listener, server.ConnectionsWithin(descriptors(), c.Log.RedisURL != ""), logger))
-	defer edge.Close() // for the ways out that do not drain
+	defer edge.Close() // for returns that do not drain
 	fmt.Fprintf(out, "chat %s listens on %s (log: %s)\n", version, humanURL(listener.Addr()), where)
 	logger.Info("metrics and profiles", "admin", adminAt)
 
@@ -127,7 +127,7 @@ func run(ctx context.Context, c *config, out io.Writer, logger *slog.Logger) (er
 	defer cancel()
 	if err := edge.Shutdown(bounded); err != nil {
 		logger.Warn("requests were cut off", "error", err)
-		_ = edge.Close() // they had their time
+		_ = edge.Close() // they had shutdownWait
 	}
 	logger.Info("drained")
 	return nil

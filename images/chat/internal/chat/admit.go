@@ -17,7 +17,7 @@ func (s *Service) admitGuests() error {
 	return nil
 }
 
-// admitGuest says why a guest may not speak with an address.
+// admitGuest gives the error if a guest may not post under an address.
 func (s *Service) admitGuest(address string) error {
 	if err := s.admitGuests(); err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 type batcher[T any] struct {
 	timeout time.Duration
 	call    func(ctx context.Context, items []T) // answers them all
-	refuse  func(item T, cause error)            // answers one that will not be called for
+	refuse  func(item T, cause error)            // answers one for which call is not made
 
 	mu     sync.Mutex
 	queue  []waiting[T]
@@ -62,7 +62,7 @@ func (b *batcher[T]) close() {
 func (b *batcher[T]) signal() {
 	select {
 	case b.wake <- struct{}{}:
-	default: // it will look anyway
+	default: // run is woken already
 	}
 }
 
@@ -89,8 +89,8 @@ func (b *batcher[T]) run(ctx context.Context) {
 	}
 }
 
-// callFor makes the call for those of a batch that have time left, as the
-// writer does.
+// callFor makes the call for the items that have time left. The others are
+// refused, as in writer.append.
 func (b *batcher[T]) callFor(ctx context.Context, batch []waiting[T]) {
 	soon := time.Now().Add(b.timeout / leastShare)
 	var items []T
@@ -113,7 +113,8 @@ func (b *batcher[T]) callFor(ctx context.Context, batch []waiting[T]) {
 	b.call(ctx, items)
 }
 
-// drain refuses what is still in the queue, where nobody has called run.
+// drain refuses what is still in the queue. Where nobody has called run, that
+// is everything.
 func (b *batcher[T]) drain() {
 	for batch, _ := b.take(); len(batch) > 0; batch, _ = b.take() {
 		for _, w := range batch {

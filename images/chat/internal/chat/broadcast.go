@@ -11,9 +11,9 @@ type Ephemeral struct {
 	At time.Time // whole milliseconds, by the clock of the log
 }
 
-// Broadcast carries ephemeral messages between processes, by a road of its
-// own: nothing of them comes into the log, or onto a disk. All methods may be
-// called from many goroutines at once.
+// Broadcast carries ephemeral messages between processes. It does not use the
+// log, and writes nothing to a disk. All methods may be called from many
+// goroutines at once.
 //
 // internal/storetest has a test named after each clause.
 type Broadcast interface {
@@ -22,13 +22,13 @@ type Broadcast interface {
 	//
 	//  E2. What one goroutine sends, one call after the other, comes in that
 	//      order wherever it comes.
-	//  E3. After an error some may have been sent. They are not sent again:
-	//      whoever does, sends others.
+	//  E3. After an error some may have been sent. Send does not try again. A
+	//      caller that does sends new messages.
 	//  E4. Nothing of it is kept.
 	Send(ctx context.Context, part int, drafts []Draft) ([]time.Time, error)
 
-	// Listen calls take with what is sent from about now on, one at a time for
-	// each partition, until ctx ends. What is sent while this process cannot be
-	// reached is lost to it.
+	// Listen calls take with what is sent after the call has begun, or a moment
+	// later, until ctx ends. There is one call of take at a time for each
+	// partition. While this process cannot be reached, it misses what is sent.
 	Listen(ctx context.Context, take func(part int, list []Ephemeral))
 }

@@ -101,7 +101,8 @@ func (s *Service) countVotes(ctx context.Context, part int, list []vote) {
 	}
 }
 
-// changed tells this process at once what others hear a moment later.
+// changed tells this process of changes at once. Other processes hear of them a
+// moment later.
 func (s *Service) changed(changes []Change) {
 	if s.options.Changed == nil {
 		return
@@ -113,8 +114,8 @@ func (s *Service) changed(changes []Change) {
 	}
 }
 
-// Delete takes a message's content away: for the account that posted it, and
-// for whoever Options.Owner lets. Deleting again changes nothing. When it has
+// Delete takes a message's content away. The account that posted it may do so,
+// and whoever Options.Owner allows. Deleting again changes nothing. When it has
 // returned, no answer of this process has the content.
 func (s *Service) Delete(ctx context.Context, who Principal, id ID) error {
 	if !who.SignedIn() {
@@ -138,7 +139,8 @@ func (s *Service) Delete(ctx context.Context, who Principal, id ID) error {
 	return nil
 }
 
-// fact finds a message that who sees, or gives errGone.
+// fact gives what is known of a message, or errGone if there is none that who
+// sees.
 func (s *Service) fact(who Principal, id ID) (fact, error) {
 	if s.options.Numbers == nil || int(id.Part) >= s.Partitions() {
 		return fact{}, errGone()
@@ -185,9 +187,10 @@ func (s *Service) checkReply(who Principal, d Draft) (id ID, repeated bool, err 
 	return ID{}, false, noParent()
 }
 
-// dress gives messages, read from the log, the numbers that they have now, and
-// who's own votes; those that are deleted lose their content. Reading comes
-// before dressing, so that what is deleted meanwhile is blank.
+// dress completes messages that were read from the log: with the numbers that
+// they have now, and the votes of who. It takes away the content of deleted
+// ones. It comes after the reading, so a message that is deleted meanwhile has
+// no content either.
 func (s *Service) dress(ctx context.Context, who Principal, messages []Message) error {
 	if s.options.Numbers == nil || len(messages) == 0 {
 		return nil

@@ -30,8 +30,8 @@ type Error struct {
 	Code       Code
 	Message    string
 	RetryAfter time.Duration // 0: not said
-	Topics     []string      // those that are not there, where that is the matter
-	Unknown    []string      // addresses without account, where that is the matter
+	Topics     []string      // of an error about topics: those that are not there
+	Unknown    []string      // of an error about addresses: those without account
 	Cause      error
 
 	// Of a filter that cannot be read: the character, from 1, and what was
@@ -64,9 +64,9 @@ type Failure interface {
 	Reason() string
 }
 
-// Unavailable is the answer while the log refuses, cannot be reached, or its
-// answer is not known: nothing was acknowledged, so the same key is safe to
-// send again. It says why, as far as cause tells.
+// Unavailable is the answer when the log refuses, cannot be reached, or has not
+// said what became of a call. Nothing was acknowledged, so the client may send
+// the same key again. The message says why, as far as cause tells.
 func Unavailable(cause error) *Error {
 	what := "the message log cannot be reached"
 	var known Failure

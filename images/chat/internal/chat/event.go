@@ -16,8 +16,8 @@ const (
 	KindRoom    Kind = 'r'
 	// KindLeft says that an account is no member of a room any more: what comes
 	// after it in the log is not for that account. Event.Departure reads it. It
-	// lies in the partition of the room, but in a topic of its own, for it is
-	// nothing that was said: it moves the room's last message by nothing.
+	// lies in the partition of the room, but in a topic of its own: nobody said
+	// it, so it is not the last message of the room.
 	KindLeft Kind = 'x'
 	// KindDamaged stands for what is at a position of the log and cannot be
 	// read. It is never appended.
@@ -85,10 +85,11 @@ func departure(key, room, account string, version uint64) Event {
 }
 
 // Departure gives, of an event of KindLeft, who has left which room with which
-// version of it. A version that cannot be read is the highest: rather out.
+// version of it. If the version cannot be read, it gives the highest, which
+// keeps the account out.
 func (e Event) Departure() (room, account string, version uint64) {
 	room = e.Draft.Name
-	if room == "" { // as they were kept at first
+	if room == "" { // an earlier version kept it there
 		room = e.Draft.Topic
 	}
 	version, err := strconv.ParseUint(e.Draft.Content, 10, 64)

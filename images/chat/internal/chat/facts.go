@@ -12,16 +12,17 @@ type fact struct {
 	until          time.Time
 }
 
-// facts remembers. It is safe for use by many goroutines.
+// facts remembers the facts of messages for factMemory. It is safe for use by
+// many goroutines.
 type facts struct {
 	mu sync.Mutex
 	by map[ID]fact
 }
 
 const (
-	// factMemory bounds how long a message that retention has removed, or that
-	// a log has lost, is still taken for one that is there. The store knows
-	// better, and refuses.
+	// factMemory bounds how long a message counts as there although retention
+	// has removed it, or the log has lost it. The store refuses votes and
+	// replies to it all the same.
 	factMemory = 5 * time.Second
 	maxFacts   = 4096
 )

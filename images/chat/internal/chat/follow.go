@@ -23,7 +23,7 @@ func (s *Service) known(events []Event) []Event {
 	})
 }
 
-// spoken is known, without the events that are no messages.
+// spoken takes out, in place, everything but messages.
 func (s *Service) spoken(events []Event) []Event {
 	return slices.DeleteFunc(s.known(events), func(e Event) bool { return !e.Kind.IsMessage() })
 }
@@ -32,10 +32,10 @@ func (s *Service) spoken(events []Event) []Event {
 // to read.
 var ErrOvertaken = errors.New("retention has removed what was to be read next")
 
-// Since gives about max messages of the topics in one partition that come
-// after a position, oldest first, and the position that they reach to. It is
-// for whoever must miss nothing: when retention may have removed some of them,
-// the error is ErrOvertaken.
+// Since gives about max messages of the topics in one partition that come after
+// a position, oldest first, and the position that they reach to. When retention
+// may have removed some of them, the error is ErrOvertaken, so the caller
+// misses nothing without knowing.
 func (s *Service) Since(ctx context.Context, who Principal, topics TopicSet, part int, after Pos, max int) ([]Message, Pos, error) {
 	if err := s.reads.enter(ctx, part); err != nil {
 		return nil, after, Unavailable(err)
@@ -69,8 +69,8 @@ func (s *Service) Since(ctx context.Context, who Principal, topics TopicSet, par
 }
 
 // NothingSince reports whether the topics have no event in one partition after
-// a position, without reading any. That retention has removed some is
-// ErrOvertaken, as in Since.
+// a position, without reading any. If retention may have removed some, the
+// error is ErrOvertaken, as in Since.
 func (s *Service) NothingSince(ctx context.Context, topics TopicSet, part int, after Pos) (bool, error) {
 	if topics.All {
 		return false, nil
@@ -95,8 +95,8 @@ func (s *Service) NothingSince(ctx context.Context, topics TopicSet, part int, a
 }
 
 // Follow is Log.Read without the events that this version steps over: all of
-// those in Events are Known. The server's tails follow each partition so, and
-// nobody else: what they read keeps the list of topics new.
+// those in Events are Known. Only the server's tails call it, one for each
+// partition: what they read keeps the list of topics up to date.
 func (s *Service) Follow(ctx context.Context, part int, after Pos, max int, wait time.Duration) (Batch, error) {
 	batch, err := s.follow(ctx, part, after, max, wait)
 	s.topics.heard(part, batch)
@@ -109,8 +109,8 @@ func (s *Service) follow(ctx context.Context, part int, after Pos, max int, wait
 	return batch, err
 }
 
-// Recent gives the end of a partition that is in this state: about max events
-// at the most, all of them Known, and none is missing after Batch.After.
+// Recent gives the end of a partition that is in this state: at most about max
+// events. All of them are Known, and none after Batch.After is missing.
 func (s *Service) Recent(ctx context.Context, part int, state State, max int) (Batch, error) {
 	events, err := s.log.Before(ctx, part, "", state.Head.Next(), max)
 	if err != nil {

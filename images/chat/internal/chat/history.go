@@ -9,8 +9,9 @@ import (
 type Page struct {
 	Messages []Message
 	More     bool // there are older ones
-	// Before is, where a filter was asked for and there are older ones, the id
-	// to go on before; else zero: go on before the first message.
+	// Before is set if there was a filter and there are older messages: the
+	// next page ends before it. If it is zero, the next page ends before the
+	// first message.
 	Before ID
 }
 
@@ -25,15 +26,15 @@ type Query struct {
 }
 
 const (
-	// scanStep is how many messages a filtered page reads at once, and
-	// scanMost how many it looks through before it says: go on from here.
+	// scanStep is how many messages a filtered page reads at once. After
+	// scanMost messages it ends, and the client may ask for the next page.
 	scanStep = 256
 	scanMost = 2048
 )
 
 // Find gives the messages of a query just before its bound, ordered by time,
-// then id. CodeNotFound: a topic is not there for who. A message to which replies are asked for, and that who does not
-// see, is CodeNotFound.
+// then id. CodeNotFound: who does not see a topic of the query, or the message
+// whose replies it asks for.
 func (s *Service) Find(ctx context.Context, who Principal, q Query) (Page, error) {
 	if sight := SightOf(who); len(sight.Unseen(q.Topics)) > 0 {
 		return Page{}, sight.refuse(noTopic())
@@ -47,7 +48,7 @@ func (s *Service) Find(ctx context.Context, who Principal, q Query) (Page, error
 		return s.HistoryBefore(ctx, who, q.Topics, bounds, limit)
 	}
 	if q.ReplyTo != (ID{}) {
-		// Not by what is remembered: it must be there now.
+		// What is remembered will not do: the message must be there now.
 		s.facts.forget(q.ReplyTo)
 		f, err := s.fact(who, q.ReplyTo)
 		if err != nil {
@@ -61,8 +62,8 @@ func (s *Service) Find(ctx context.Context, who Principal, q Query) (Page, error
 	return filtered(q, read)
 }
 
-// filtered reads back, in bounded steps, until there are more matches than
-// were asked for or than make a page, nothing older, or scanMost messages have been looked at.
+// filtered reads back in bounded steps. It ends when it has more matches than
+// make the page, when there is nothing older, or after scanMost messages.
 func filtered(q Query, read func(before ID, limit int) (Page, error)) (Page, error) {
 	var found []Message
 	before := q.Before
@@ -159,7 +160,7 @@ func (s *Service) HistoryBefore(ctx context.Context, who Principal, topics Topic
 		}
 		for _, from := range sources {
 			if full && all[0].ID.Compare(ID{Pos: from.last, Part: uint8(part)}) > 0 {
-				break // nor has any source after it something newer
+				break // the sources after it have nothing newer either
 			}
 			found, err := s.before(ctx, sight, part, from.topic, bound, limit+1)
 			if err != nil {
@@ -181,15 +182,15 @@ func (s *Service) HistoryBefore(ctx context.Context, who Principal, topics Topic
 	return page, nil
 }
 
-// source is where a part of a page comes from.
+// source is one topic, or all topics of a partition, that a page is read from.
 type source struct {
 	topic string // "": all of the partition
 	last  Pos    // of its last event; MaxPos: not known
 }
 
 // sources gives what to read of a partition, the one with the newest event
-// first. Of many topics those alone that have events, so that naming topics
-// that nobody has used costs one question.
+// first. Topics without events are left out, so naming many topics that nobody
+// has used costs one question.
 func (s *Service) sources(ctx context.Context, sight Sight, topics TopicSet, part, partitions int) ([]source, error) {
 	names := topics.inPartition(part, partitions)
 	names = slices.DeleteFunc(names, func(topic string) bool { return topic != "" && !sight.Sees(topic) })
@@ -213,8 +214,8 @@ func (s *Service) sources(ctx context.Context, sight Sight, topics TopicSet, par
 	return list, nil
 }
 
-// firstStep is how many events are read at first; what comes after is read by
-// the size of those.
+// firstStep is how many events are read at first. Their size decides how many
+// are read next.
 const firstStep = 32
 
 // before gives the last limit messages of a partition before a bound, in any
@@ -234,7 +235,7 @@ func (s *Service) before(ctx context.Context, sight Sight, part int, topic strin
 		}
 		last := len(events) < asked
 		if !last {
-			bound = events[0].ID.Pos // before what follows moves them
+			bound = events[0].ID.Pos // now: what follows moves the events
 		}
 		oldest := 0
 		for _, e := range s.spoken(events) {

@@ -107,7 +107,7 @@ func (id ID) String() string { return string(id.AppendText(make([]byte, 0, idTex
 var errID = errors.New("not a message id: send one that the server gave")
 
 // ParseID reads the text form. It never gives the zero ID, which stands for
-// none: the text of that is as good a name as any of a message that never was.
+// none.
 func ParseID(s string) (ID, error) {
 	if len(s) != idText {
 		return ID{}, errID

@@ -75,8 +75,9 @@ type Log interface {
 	//  B1. They are in order of position and directly precede the bound.
 	//  B2. The bound need not be the position of an event, nor of that topic.
 	//  B3. Events that retention has removed are left out.
-	//  B4. R6 holds here, too. What is so damaged that its topic is not known
-	//      is left out of the events of a topic, and of nothing else.
+	//  B4. R6 holds here, too. An event so damaged that its topic is not known
+	//      is left out of the events of a topic. It is among those of all
+	//      topics.
 	Before(ctx context.Context, part int, topic string, before Pos, max int) ([]Event, error)
 
 	// State tells where a partition begins and ends.
@@ -84,7 +85,7 @@ type Log interface {
 	//  S1. Head is at or after every event whose Append has returned, in any
 	//      process.
 	//  S2. Every event after Floor is readable; Floor never decreases.
-	//  S3. Epoch changes when, and only when, the log's past is no longer what
+	//  S3. Epoch changes when, and only when, the log no longer has what
 	//      readers were told: it was emptied, or lost its tail.
 	State(ctx context.Context, part int) (State, error)
 
@@ -100,8 +101,9 @@ type Log interface {
 	// Last gives, for each of the named topics of a partition, the position of
 	// its last event.
 	//
-	//  T3. It is zero, and in time no longer anything else, for a topic that
-	//      is not listed (T1, T2). All of it costs one question.
+	//  T3. It is zero for a topic that is not listed. Once retention has
+	//      removed all events of a topic it becomes zero in time (T2). All of
+	//      it costs one question.
 	Last(ctx context.Context, part int, topics []string) ([]Pos, error)
 
 	// Close ends every call under way and frees everything; the events stay.

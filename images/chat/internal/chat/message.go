@@ -1,7 +1,7 @@
-// Package chat holds the language and the rules of the chat: what a message
-// is, what makes one acceptable, what a log must promise (Log), and the use cases
-// over it (Service). It imports no other room of the house and knows
-// neither HTTP, nor logging, nor the wall clock: time comes from the log.
+// Package chat holds the language and the rules of the chat: what a message is,
+// what makes one acceptable, what a log must promise (Log), and the use cases
+// over it (Service). It imports no other package of this module. It knows
+// neither HTTP nor logging. The time of a message comes from the log.
 package chat
 
 import (
@@ -38,8 +38,8 @@ func (d Draft) replyText() string {
 	return d.ReplyTo.String()
 }
 
-// Message is a draft that the log has taken. It never changes.
-// What is beside it does: its numbers, as they stood when it was read.
+// Message is a draft that the log has taken, which never changes, and its
+// numbers as they were when it was read.
 type Message struct {
 	ID ID
 	Draft

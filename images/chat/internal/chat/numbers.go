@@ -48,7 +48,7 @@ type Numbers interface {
 	//      the tally after all of them; it is as durable as an append (A1).
 	//  V2. A voter has at most one vote on a message, and the last one counts.
 	//      The same ballot again changes nothing, not even Rev. This holds
-	//      under racing votes of several processes.
+	//      when several processes vote at once.
 	//  V3. A message that is deleted, or that retention has removed, takes no
 	//      vote: its Change has the zero ID.
 	//  V4. On an error the outcome is unknown for each ballot; voting again is
@@ -88,9 +88,9 @@ type Numbers interface {
 	// Follow waits up to wait for changes after a Rev, and gives them with the
 	// Rev to go on from. After 0 it gives none, and the present Rev, at once.
 	//
-	//  F1. Whoever goes on from there is given every change, by whichever
-	//      process; of several of one message perhaps the last alone, with the
-	//      tally that it had then or a later one. Repeats are allowed.
+	//  F1. Calls that go on from there give every change, whichever process
+	//      made it. Of several changes of one message they may give the last
+	//      alone, with its tally or a later one. Repeats are allowed.
 	//  F2. Without a change Follow returns none and no error; a wait of 0 does
 	//      not wait.
 	//  F3. Cancelling ctx ends the wait within a second.

@@ -82,11 +82,11 @@ func (s *Service) clean(sender Principal, d Draft) (Draft, error) {
 }
 
 // original reads the message that a repeated key names. If it is no longer
-// there, the repeated draft under the original's id is the best answer left.
+// there, the answer is the repeated draft under the original's id.
 func (s *Service) original(ctx context.Context, sender Principal, m Message) (Message, error) {
 	found, err := s.log.Before(ctx, int(m.ID.Part), "", m.ID.Next(), 1)
 	if err != nil {
-		return Message{}, Unavailable(err) // it may be deleted: nothing is given on trust
+		return Message{}, Unavailable(err) // it may be deleted, so the draft is no answer
 	}
 	if len(found) == 0 || found[0].ID != m.ID || !found[0].Kind.IsMessage() || found[0].stray() || !SightOf(sender).Sees(found[0].Draft.Topic) {
 		return m, nil

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Presence is how servers tell each other who is connected where. It is
-// beside the log: what is said here is soon out of date, and nothing depends
-// on it. It may be used by many goroutines at once.
+// Presence is how servers tell each other who is connected where. It is no part
+// of the log. What is said here is soon out of date, and nothing depends on it.
+// It may be used by many goroutines at once.
 //
 // internal/storetest has a test named after each clause.
 type Presence interface {
@@ -42,7 +42,8 @@ type Here struct {
 }
 
 // Delta is what has changed in the accounts that are signed in at a server
-// since it told From. So telling costs what has changed, not who is there.
+// since it told From. So a call costs as much as has changed, however many are
+// connected.
 type Delta struct {
 	From, To   uint64   // names of two moments; From 0: Came is everybody
 	Came, Went []string // accounts

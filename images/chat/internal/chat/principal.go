@@ -31,10 +31,10 @@ type Rooms interface {
 	Name(room string) string
 	// Created tells when one of them was made; zero for any other topic.
 	Created(room string) time.Time
-	// Stale reports that what Has says is not known: whoever keeps them could
-	// not be asked for too long.
+	// Stale reports that for some time nobody could be asked, so that what Has
+	// says is not known to be true.
 	Stale() bool
-	// Check asks whoever keeps them. When it has returned nil, Has knows of
-	// every removal that was answered before Check was called.
+	// Check asks the directory. When it has returned nil, Has knows of every
+	// removal that was answered before Check was called.
 	Check(ctx context.Context) error
 }

@@ -6,10 +6,10 @@ import (
 	"sync"
 )
 
-// reads asks the log for its past, a bounded number of questions at a time in
-// each partition, so that what is under way takes a bounded amount of memory
-// and of the log's time however many people ask. Those who wait with the same
-// question share the answer.
+// reads asks the log for its past: a bounded number of questions at a time in
+// each partition. So the questions take a bounded amount of memory, and of the
+// log's time, however many people ask. Callers that wait with the same question
+// share the answer.
 type reads struct {
 	log   Log
 	slots []chan struct{} // by partition; what is in it is under way

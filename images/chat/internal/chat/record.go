@@ -73,9 +73,9 @@ func Damaged(at ID, topic string) Event {
 	return Event{ID: at, Kind: KindDamaged, Draft: Draft{Topic: topic}}
 }
 
-// RecordSize is the Size of the event in a record, of whatever kind: an older
-// version takes off for it what a later one has added. Of a damaged record it
-// is about right.
+// RecordSize is the Size of the event in a record, of whatever kind. So an
+// older version subtracts for an event what a later one has added for it. For a
+// damaged record it is about right.
 func RecordSize(topic, record string) int {
 	size := len(topic)
 	if record == "" {

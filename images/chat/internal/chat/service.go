@@ -13,8 +13,8 @@ import (
 // one append, reads back what they may see, and feeds the live side.
 //
 // A call for a person takes the Principal. The calls that take none (Follow,
-// Recent, State) are for the server itself: what they give is shown to nobody
-// but through a Sight.
+// Recent, State) are for the server itself: what they give is shown only
+// through a Sight.
 //
 // It is safe for use by many goroutines. Start starts its own, one for each
 // partition, and Topics now and then one that reads the list; Close ends and
@@ -140,15 +140,17 @@ func (s *Service) Close(ctx context.Context) error {
 // Partitions is how many partitions the log has.
 func (s *Service) Partitions() int { return len(s.writers) }
 
-// Topics gives at most limit topics that who sees, rooms in which nothing was
-// said among them, the most recently used first, of those last used before an ID (the zero ID: all); and what to go on
-// after, the zero ID if these are the last.
+// Topics lists topics that who sees, also rooms in which nothing was said: at
+// most limit, the most recently used first, of those last used before an ID
+// (the zero ID: all). next is what to go on after, the zero ID if these are the
+// last.
 //
-// All callers share one list. It has what was posted on this process before
-// the call, what others have posted soon after, and lacks what retention has
-// removed in time: within a second of a call, or as long as the list takes to
-// make, many times over. While it is made for the first time, which with very
-// many topics may outlast ctx, calls wait, and then are CodeUnavailable.
+// All callers share one list. It has what was posted on this process before the
+// call, and what others post a moment after they post it. It is read anew after
+// a second or, if that is longer, after many times as long as the reading took;
+// until then it still has what retention has removed. While it is read for the
+// first time, calls wait. With very many topics ctx may end first; the error is
+// CodeUnavailable.
 func (s *Service) Topics(ctx context.Context, who Principal, after ID, limit int) (page []TopicInfo, next ID, err error) {
 	sight := SightOf(who)
 	page, err = s.topics.page(ctx, sight, after, limit+1)
@@ -160,7 +162,7 @@ func (s *Service) Topics(ctx context.Context, who Principal, after ID, limit int
 		next = page[limit-1].Last
 	}
 	if slices.ContainsFunc(page, func(t TopicInfo) bool { return !public(t.Topic) }) {
-		if err := who.Rooms.Check(ctx); err != nil { // as recheck: only now
+		if err := who.Rooms.Check(ctx); err != nil { // see recheck
 			return nil, ID{}, AsError(err)
 		}
 		page = slices.DeleteFunc(page, func(t TopicInfo) bool { return !sight.Sees(t.Topic) })

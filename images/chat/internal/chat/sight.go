@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// Sight is what one principal may see. It is asked before anything is shown:
-// by live delivery, by a session that catches up, by history, by the list of
+// Sight is what one principal may see. It is asked before anything is shown: by
+// live delivery, by a session that catches up, by history, by the list of
 // topics, and by the answer to a repeated key. It follows the principal's
-// rooms: what it says holds for now. The zero Sight sees what is public.
+// rooms, so its answers may change. The zero Sight sees what is public.
 type Sight struct{ rooms Rooms }
 
 // SightOf is the one place that decides what a principal may see.
@@ -42,8 +42,8 @@ func (s Sight) Unseen(topics TopicSet) []string {
 	return list
 }
 
-// refuse gives the answer about what is not seen: that it is not there, or, as
-// long as nobody knows what is, that it cannot be told.
+// refuse gives the error about what is not seen: notThere, or CodeUnavailable
+// while the principal's rooms are not known.
 func (s Sight) refuse(notThere *Error) *Error {
 	if s.rooms != nil && s.rooms.Stale() {
 		return Unavailable(errStale)
@@ -53,9 +53,9 @@ func (s Sight) refuse(notThere *Error) *Error {
 
 var errStale = errors.New("what rooms there are for this account is not known")
 
-// recheck leaves out, in place, what is of rooms that who has left. The log may
-// be read ahead of what this process has heard of memberships, so whoever has
-// read something of a room asks again, and only now.
+// recheck removes, in place, messages of rooms that who has left. This process
+// may read the log before it hears that somebody has left a room. So whoever
+// has read messages of a room asks for the memberships after that.
 func recheck(ctx context.Context, who Principal, messages []Message) ([]Message, error) {
 	if !slices.ContainsFunc(messages, func(m Message) bool { return !public(m.Topic) }) {
 		return messages, nil

@@ -18,8 +18,8 @@ type Rev uint64
 // RevAt is before every change from the time of a position on.
 func RevAt(p Pos) Rev { return Rev(p.Ms * 1000) }
 
-// RevMargin is how much earlier than a cursor a change may be that its reader
-// has not been told of.
+// RevMargin is how far before a cursor a change may lie that the reader of the
+// cursor has not been told of.
 const RevMargin = Rev(time.Second / time.Microsecond)
 
 // Change is the tally of a message as its last change left it.

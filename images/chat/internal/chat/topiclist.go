@@ -9,11 +9,12 @@ import (
 	"time"
 )
 
-// topicList is the list of all topics, as this process knows it: read from the
-// log when somebody asks, and not again too soon; between, kept new by what
-// the tails hear. So a list of 100,000 topics costs the log one slow look now
-// and then, however many people ask for it. It is safe for use by many
-// goroutines. Until the first question it holds and does nothing.
+// topicList is the list of all topics, as this process knows it. It is read
+// from the log when somebody asks for it, but not again too soon. In between,
+// the tails say what is new. So a list of 100,000 topics costs the log one slow
+// scan now and then, however many people ask for it. It is safe for use by many
+// goroutines. Until the first question it is empty, and the tails add nothing
+// to it.
 //
 // A scan, which reads the list, is a goroutine of its own. It outlives the
 // question that began it, whose deadline may be shorter than a scan of many
@@ -70,8 +71,8 @@ const (
 	// ownWait is how long a question waits until the tails have heard what
 	// this process has posted. They hear it within milliseconds.
 	ownWait = 250 * time.Millisecond
-	// earlyMost bounds what is remembered for a scan; past it the scan alone
-	// counts.
+	// earlyMost bounds what is remembered for a scan. What comes after that is
+	// counted by the scan alone.
 	earlyMost = 100_000
 )
 
@@ -189,9 +190,9 @@ func (l *topicList) page(ctx context.Context, sight Sight, after ID, limit int) 
 	return page[:min(len(page), limit)], nil
 }
 
-// silent is a room in which nothing is said (any more). It was used last when
-// it was made. Among rooms of one millisecond its name decides, so that a page
-// can go on after each.
+// silent is a room without messages. It counts as used last when it was made.
+// Among rooms made in one millisecond its name decides the order, so that a
+// page can go on after each.
 func silent(room string, created time.Time, partitions int) TopicInfo {
 	h := fnv.New32a()
 	h.Write([]byte(room))
@@ -238,7 +239,7 @@ func (l *topicList) hearOwn(ctx context.Context) {
 		}
 		select {
 		case <-moved:
-		case <-timeout: // no tail will: the log was read anew, say
+		case <-timeout: // the tails will not say it: the log was read anew, perhaps
 			l.mu.Lock()
 			copy(l.posted, l.through)
 			l.mu.Unlock()
@@ -250,7 +251,7 @@ func (l *topicList) hearOwn(ctx context.Context) {
 }
 
 // sort puts what is fresh in order, unless nothing has changed, it was done a
-// moment ago, or somebody is at it.
+// moment ago, or another goroutine is doing it.
 func (l *topicList) sort() {
 	began := time.Now()
 	l.mu.Lock()
@@ -276,16 +277,16 @@ func (l *topicList) sort() {
 	defer l.mu.Unlock()
 	end := time.Now()
 	l.sorting, l.sortAfter = false, end.Add(sortShare*end.Sub(began))
-	if l.read == read { // else they are of a list that is no more
+	if l.read == read { // else the list was read anew meanwhile
 		l.sorted, l.shown = list, shown
 	} else {
 		l.stale = true
 	}
 }
 
-// renew has the list read from the log when it is due, and waits until there
-// is one: those who find none for as long as they like, the one who had it
-// read anew for a moment, which is enough for few topics.
+// renew starts a scan when one is due. If there is no list yet, it waits for
+// the scan until ctx ends. If there is one, only the caller that started the
+// scan waits, for scanWait, which is enough for few topics.
 func (l *topicList) renew(ctx context.Context) error {
 	l.mu.Lock()
 	none, scan, mine := l.read == nil, l.scan, false

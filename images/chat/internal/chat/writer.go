@@ -74,7 +74,7 @@ func (w *writer) close() {
 func (w *writer) signal() {
 	select {
 	case w.wake <- struct{}{}:
-	default: // it will look anyway
+	default: // run is woken already
 	}
 }
 
@@ -120,8 +120,9 @@ func (w *writer) append(ctx context.Context, batch []pending) {
 		answer(batch, nil, context.Cause(ctx))
 		return
 	}
-	// What has waited for most of its time is refused while there is some left:
-	// the rest of its time would only make the append of all others too short.
+	// A post with little time left is refused before its time is over: the
+	// append ends with the time of its first post, which would then be too
+	// short for the others.
 	late, soon := 0, time.Now().Add(w.timeout/leastShare)
 	for late < len(batch) && batch[late].end.Before(soon) {
 		late++

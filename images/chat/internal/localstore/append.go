@@ -11,9 +11,9 @@ import (
 	"chatapp/chat/internal/chat"
 )
 
-// Append implements chat.Log: one transaction, two fdatasyncs, however many
-// the events. A context that has ended is noticed before it begins only; the
-// disk sets the pace after that.
+// Append implements chat.Log: one transaction, two fdatasyncs, however many the
+// events. It looks at ctx only before the transaction begins, which then takes
+// as long as the disk does.
 func (s *Store) Append(ctx context.Context, _ int, events []chat.Event) ([]chat.Appended, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, fmt.Errorf("append: %w", err)
@@ -27,7 +27,8 @@ func (s *Store) Append(ctx context.Context, _ int, events []chat.Event) ([]chat.
 		if results, head, err = s.write(tx, events); err != nil {
 			return err
 		}
-		// Twice what comes in goes out, so that a lowered limit is reached too.
+		// Twice as much is removed as comes in, so that a lowered limit is
+		// reached, too.
 		floor, _, err = s.trim(tx, 2*len(events))
 		return err
 	})

@@ -42,7 +42,8 @@ func Check(path string, wait time.Duration) (Report, error) {
 		return Report{}, fmt.Errorf("check the log: %w", err)
 	}
 	defer f.Close()
-	// While another process writes, what is read here need not fit together.
+	// While another process writes, what is read here may be of different
+	// moments.
 	for end := time.Now().Add(wait); ; time.Sleep(lockPoll) {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
 		if err == nil {
@@ -76,8 +77,9 @@ func Check(path string, wait time.Duration) (Report, error) {
 
 var errEntry = errors.New("an entry has the wrong size")
 
-// checkEntry holds keys and values to the sizes that the code relies on. What
-// a message says is not looked at: readers step over what they can't read.
+// checkEntry holds keys and values to the sizes that the code relies on. The
+// records of messages are not looked at: readers step over those that they
+// can't read.
 func checkEntry(buckets [][]byte, key, value []byte) error {
 	if len(buckets) != 1 {
 		return nil

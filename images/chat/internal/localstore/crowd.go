@@ -45,7 +45,8 @@ func (c crowd) tell(server string, here chat.Here, now time.Time) chat.Crowd {
 	return sum
 }
 
-// take takes in a change; false: it is not one of what t has.
+// take applies a change. It reports false if the change is not one of what t
+// has.
 func (t *told) take(d *chat.Delta) bool {
 	switch {
 	case d.From == 0:

@@ -63,15 +63,15 @@ type Directory struct {
 
 var _ people.Directory = (*Directory)(nil)
 
-// keptChanges is how many changes are kept for whoever is behind.
+// keptChanges is how many changes are kept for followers that are behind.
 const keptChanges = 10_000
 
 func newDirectory(db *bbolt.DB, now func() time.Time) *Directory {
 	return &Directory{db: db, now: now, more: make(chan struct{})}
 }
 
-// peopleTx is a transaction on the directory; what it tells is told when it
-// has been committed.
+// peopleTx is a transaction on the directory. Its changes are told when it has
+// been committed.
 type peopleTx struct {
 	*bbolt.Tx
 	now  time.Time
@@ -102,7 +102,8 @@ func (d *Directory) view(ctx context.Context, op func(*peopleTx) error) error {
 	return wrap(d.db.View(func(tx *bbolt.Tx) error { return op(&peopleTx{Tx: tx, now: d.now()}) }))
 }
 
-// wrap says whose failure it was; what the directory answers stays as it is.
+// wrap names the directory in errors of the file. Errors that are answers stay
+// as they are.
 func wrap(err error) error {
 	for _, answer := range [...]error{
 		nil, people.ErrNone, people.ErrTaken, people.ErrStale, people.ErrForbidden,
@@ -187,7 +188,7 @@ func (tx *peopleTx) get(bucket, key []byte, record any) error {
 	return nil
 }
 
-// pair is the key of two things of which the first holds no NUL.
+// pair is a key of two parts. The first holds no NUL.
 func pair(a, b string) []byte { return append(append([]byte(a), 0), b...) }
 
 // seconds lists the second halves of all pairs that begin with a.
@@ -506,9 +507,9 @@ func (d *Directory) DeleteFilter(ctx context.Context, who, name string) error {
 	})
 }
 
-// tidy forgets a stretch of each of the tokens, wrong passwords and keys of
-// rooms that no longer count, and tells whether there may be more. While there
-// are none it writes nothing, so an idle directory costs no fsync.
+// tidy removes some of the tokens, wrong passwords and keys of rooms whose time
+// is over, and reports whether there may be more. If there are none it writes
+// nothing, so an idle directory costs no fsync.
 func (d *Directory) tidy() (more bool, err error) {
 	const limit = 1000
 	now := d.now()
@@ -565,7 +566,7 @@ func (d *Directory) tidy() (more bool, err error) {
 	})
 }
 
-// keyDigest is of fixed size.
+// keyDigest makes a key short, and free of NUL.
 func keyDigest(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return string(sum[:16])

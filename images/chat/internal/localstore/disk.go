@@ -21,10 +21,10 @@ func (f *diskFailure) Unwrap() error { return f.error }
 // Reason says what the log does, in words for anybody.
 func (f *diskFailure) Reason() string { return f.cause.Reason }
 
-// posting is the place that the book of trouble knows.
+// posting is the place of writes in the book of trouble.
 const posting = "the log"
 
-// wrote takes in how a write to the file ended, and gives its error with its
+// wrote notes how a write to the file ended, and gives its error with the
 // cause.
 func (s *Store) wrote(err error) error {
 	if err == nil {
@@ -47,8 +47,8 @@ func (s *Store) wrote(err error) error {
 // Trouble says, a sentence each, what the log does not do at the moment.
 func (s *Store) Trouble() []string { return s.trouble.Sentences() }
 
-// probe finds out whether the file takes writes again, where it did not: nobody
-// may be posting meanwhile.
+// probe finds out whether a file that has refused writes takes them again.
+// Without it, that would show only when somebody posts.
 func (s *Store) probe() {
 	if !s.trouble.In(posting, trouble.Writes) {
 		return

@@ -7,8 +7,8 @@ import (
 	"chatapp/chat/internal/chat"
 )
 
-// ears are those who listen for ephemeral messages: all in this process, so
-// the road is a call. They are safe for use by many goroutines.
+// ears are the listeners for ephemeral messages. All are in this process. They
+// are safe for use by many goroutines.
 type ears struct {
 	mu   sync.Mutex // held while they are told, so that the order is kept
 	next int

@@ -31,9 +31,9 @@ func openFile(path string) (*bbolt.DB, error) {
 	return db, nil
 }
 
-// prepareFile makes sure that a log file is there that bbolt can open. One
-// that exists is checked. A new one is made under another name first, so that
-// an empty file always is a log that was lost.
+// prepareFile makes sure that a log file is there that bbolt can open. One that
+// exists is checked. A new one is made under another name and then linked to
+// its own, so an empty file under that name is always a log that was lost.
 func prepareFile(path string) (Report, error) {
 	r, err := Check(path, lockWait)
 	if !errors.Is(err, fs.ErrNotExist) {

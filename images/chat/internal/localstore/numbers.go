@@ -44,7 +44,7 @@ func (s *Store) openBook(tx *bbolt.Tx) *book {
 	return b
 }
 
-// page gives what is known of a message, nil if retention has removed it.
+// page gives the numbers of a message, nil if retention has removed it.
 func (b *book) page(id chat.ID, topic string) *counts {
 	if id.Pos.Compare(b.floor) <= 0 {
 		return nil

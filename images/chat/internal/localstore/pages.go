@@ -9,8 +9,8 @@ import (
 	"io"
 )
 
-// bbolt maps its file and believes every number in it: a damaged page makes it
-// panic, and a file that is too short ends the process with SIGBUS, which
+// bbolt maps its file into memory and checks no number in it. A damaged page
+// makes it panic. A file that is too short ends the process with SIGBUS, which
 // nothing can catch. So the pages are read here once, with plain reads, before
 // bbolt is given the file. The form is bbolt's version 2: page.go, meta.go and
 // inode.go of go.etcd.io/bbolt/internal/common.

@@ -38,8 +38,8 @@ func (s *Store) due(tx *bbolt.Tx) bool {
 }
 
 // trim removes up to limit events that retention no longer wants, and as many
-// keys that are past their memory. It gives the new floor (zero: as it was)
-// and whether it stopped at the limit.
+// keys that are past their memory. It gives the new floor (zero: unchanged) and
+// whether it stopped at the limit.
 func (s *Store) trim(tx *bbolt.Tx, limit int) (floor chat.Pos, more bool, err error) {
 	meta, log := tx.Bucket(bucketMeta), tx.Bucket(bucketLog)
 	count, total := readCount(meta.Get(metaCount)), readCount(meta.Get(metaBytes))
@@ -96,7 +96,7 @@ func (s *Store) trim(tx *bbolt.Tx, limit int) (floor chat.Pos, more bool, err er
 }
 
 // forgetPlace removes what the other buckets say of an event that is removed.
-// Where it is damaged, its topic is not to be trusted: every topic is looked at.
+// If the event is damaged, its topic may be wrong, so every topic is looked at.
 func forgetPlace(tx *bbolt.Tx, e chat.Event) error {
 	topics, places, at := tx.Bucket(bucketTopics), tx.Bucket(bucketPlaces), e.ID.Pos
 	names := []string{e.Draft.Topic}
@@ -128,7 +128,8 @@ func forgetPlace(tx *bbolt.Tx, e chat.Event) error {
 	return nil
 }
 
-// forgettable reports whether a key of the bucket ages is past its memory.
+// forgettable reports whether a key of the bucket ages is older than
+// chat.KeyMemory.
 func forgettable(k []byte, now time.Time) bool {
 	at, ok := readPos(k)
 	return !ok || int64(at.Ms) < now.Add(-chat.KeyMemory).UnixMilli()

@@ -206,8 +206,8 @@ func (s *Store) Partitions() int { return 1 }
 
 // State implements chat.Log.
 func (s *Store) State(context.Context, int) (chat.State, error) {
-	// The floor is the file's own: retention's transaction shows before its
-	// process can note what it removed.
+	// The floor is read from the file: readers of the file see what retention
+	// has removed a moment before advance is called.
 	var floor chat.Pos
 	err := s.db.View(func(tx *bbolt.Tx) error {
 		floor, _ = readPos(tx.Bucket(bucketMeta).Get(metaFloor))

@@ -86,8 +86,9 @@ func (s *Service) SignIn(ctx context.Context, email, password string) (Account, 
 		return Account{}, "", err
 	}
 	defer leave()
-	// The lock is looked at in one's turn, so that of many guesses sent at once
-	// few are made before it falls.
+	// The lock is looked at after the hasher lets this call in. So of many
+	// guesses that are sent at once, few are tried before the address is
+	// locked.
 	if err := s.unlocked(ctx, folded); err != nil {
 		return Account{}, "", err
 	}
@@ -217,8 +218,8 @@ func (s *Service) remove(ctx context.Context, a Account, was string) error {
 	return nil
 }
 
-// confirm checks the current password of an account, in one's turn at the
-// hasher, and gives the account as it is.
+// confirm checks the current password of an account, and gives the account as
+// it is now. The hasher has let the caller in.
 func (s *Service) confirm(ctx context.Context, who Account, current string) (Account, error) {
 	if err := s.unlocked(ctx, who.Folded); err != nil {
 		return who, err

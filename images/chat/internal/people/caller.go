@@ -10,8 +10,8 @@ import (
 	"chatapp/chat/internal/chat"
 )
 
-// Principal gives who makes a single call with a token, and its account. Its
-// rooms are those of now; Check reads them again.
+// Principal gives the principal of a single call with a token, and its account.
+// Its rooms are as they are now. Check reads them again.
 func (v *View) Principal(ctx context.Context, token string) (chat.Principal, Account, error) {
 	a, err := v.dir.Session(ctx, digestOf(token))
 	if errors.Is(err, ErrNone) {

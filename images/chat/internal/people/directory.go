@@ -64,7 +64,7 @@ type Directory interface {
 	//  N6. More than MaxTokens: the one that was not used for longest ends.
 	SignIn(ctx context.Context, id, was string, token Digest, rehash string) error
 
-	// SignOut ends a token; one that is not known is none to end.
+	// SignOut ends a token. A token that is not known is no error.
 	SignOut(ctx context.Context, token Digest) error
 
 	// Session gives the account of a token and counts as use of it.
@@ -81,8 +81,8 @@ type Directory interface {
 	Wrong(ctx context.Context, folded string) error
 	Locked(ctx context.Context, folded string) (time.Duration, error)
 
-	// CreateRoom makes a room of its creator and the members, in that order of
-	// standing.
+	// CreateRoom makes a room. Its first member is the creator; the others
+	// follow in their order.
 	//
 	//  M1. The same key of the same creator within KeyMemory makes no room: it
 	//      gives the first one as it is now, and repeated. ErrNone when that is
@@ -95,8 +95,8 @@ type Directory interface {
 	// Room gives a room with its members, as one of them sees it; Rooms gives
 	// all rooms of an account, in no order, without members.
 	//
-	//  M3. ErrNone to whoever is no member, as for a room that never was; so
-	//      for every call that follows.
+	//  M3. ErrNone for accounts that are no members, as for a room that never
+	//      was. This holds for all calls below.
 	Room(ctx context.Context, room, who string) (Room, error)
 	Rooms(ctx context.Context, who string) ([]Room, error)
 
@@ -104,7 +104,8 @@ type Directory interface {
 	// version they give is the room's: see Room.Version.
 	//
 	//  M4. ErrForbidden unless by is the creator, or removes itself.
-	//  M5. A member is not added twice, who is none is not removed: no error.
+	//  M5. To add a member again, or to remove an account that is none,
+	//      changes nothing and is no error.
 	//  M6. When the creator goes, the longest-standing member becomes creator;
 	//      when the last member goes, the room is deleted.
 	//  M7. AddMember gives *UnknownAddresses for an address without account,
@@ -131,8 +132,8 @@ type Directory interface {
 	// order, with the position after them. After "" it gives no changes, and
 	// the present position, at once.
 	//
-	//  C1. Whoever follows Changes from a position on is given every change
-	//      made after it, by whichever process, once.
+	//  C1. Calls that go on from a position give every change made after it
+	//      once, whichever process made it.
 	//  C2. ErrLost when that can't be done: the position is too old, or the
 	//      directory lost what was there.
 	//  C3. Cancelling ctx ends the wait within a second.
@@ -162,7 +163,7 @@ const (
 	MaxMembers = 500 // of one room
 	MaxRooms   = 100 // by one creator
 	MaxFilters = 100 // of one account
-	// MaxTokens bounds what one account can make the directory keep. Nobody
+	// MaxTokens bounds what one account can make the directory keep. No person
 	// has as many devices.
 	MaxTokens = 1000
 

@@ -13,13 +13,13 @@ func refusal(code chat.Code, format string, args ...any) error {
 	return &chat.Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// forbidden is what signing in does not help against.
+// forbidden is the error for an account that may not do something.
 func forbidden(text string) error {
 	return &chat.Error{Code: chat.CodeUnauthorised, Message: text, Cause: ErrForbidden}
 }
 
-// notFound is the one answer for what is not there, and for what is not there
-// for this reader.
+// notFound is the answer about things that do not exist, and about things that
+// this account may not see.
 func notFound() error { return refusal(chat.CodeNotFound, "there is no such thing here") }
 
 // retryAfter is when to try again while the directory can't be reached.
@@ -57,8 +57,8 @@ func errToken() error {
 
 func errCurrent() error { return forbidden("current_password: it is wrong") }
 
-// confirmed is failed for what was confirmed by a password: that may have been
-// changed since, or the account is gone.
+// confirmed is failed for a change that a password has confirmed. Meanwhile the
+// password may have changed, or the account may be gone.
 func confirmed(err error) error {
 	switch {
 	case errors.Is(err, ErrStale):
@@ -69,7 +69,8 @@ func confirmed(err error) error {
 	return failed(err)
 }
 
-// unknown names the addresses of an *UnknownAddresses as they were sent.
+// unknown is failed that names the addresses of an *UnknownAddresses as they
+// were sent.
 func unknown(err error, sent []string) error {
 	u, ok := errors.AsType[*UnknownAddresses](err)
 	if !ok {

@@ -62,7 +62,8 @@ func (v *View) forget() {
 	}
 }
 
-// sure tells the connections from which something was held back.
+// sure tells the connections from which something was held back while the view
+// was stale.
 func (v *View) sure() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -108,7 +109,7 @@ func (v *View) Heard(c Change) {
 	case RoomDeleted:
 		for _, p := range v.people {
 			if _, in := (*p.rooms.Load())[c.Room]; in {
-				p.leave(c.Room, ^uint64(0)) // a room's id never comes again
+				p.leave(c.Room, ^uint64(0)) // no later room has this id
 			}
 		}
 		return
@@ -159,7 +160,7 @@ func (p *person) mark(set map[*person]struct{}) {
 	if _, now := p.v.urgent[p]; now {
 		select {
 		case p.v.wake <- struct{}{}:
-		default: // it will look anyway
+		default: // reload is woken already
 		}
 	}
 }

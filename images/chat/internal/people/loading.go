@@ -53,8 +53,7 @@ func (p *person) load(ctx context.Context) error {
 		}
 		now[r.ID] = r
 		old, in := was[r.ID]
-		// A version counts joins and leaves of this person, too: r.Joined does
-		// not show in the list.
+		// Version and Joined are not compared: clients are not told of them.
 		changed = changed || !in || old.Name != r.Name || old.Creator != r.Creator || old.Count != r.Count
 	}
 	if changed = changed || len(now) != len(was); changed || len(now) > 0 {
@@ -68,7 +67,8 @@ func (p *person) load(ctx context.Context) error {
 	return nil
 }
 
-// verifyTokens ends the seats whose token has ended unheard.
+// verifyTokens ends the seats whose token has ended without this view having
+// heard of it.
 func (p *person) verifyTokens(ctx context.Context) error {
 	p.v.mu.Lock()
 	var tokens []Digest
@@ -88,7 +88,7 @@ func (p *person) verifyTokens(ctx context.Context) error {
 	return nil
 }
 
-// reload loads those of whom something was heard, until the view is closed.
+// reload loads the accounts that a change was about, until the view is closed.
 func (v *View) reload() {
 	tick, use := time.NewTicker(laterTime), time.NewTicker(useTime)
 	defer tick.Stop()
@@ -105,7 +105,7 @@ func (v *View) reload() {
 		case <-use.C:
 			v.mu.Lock()
 			for _, p := range v.people {
-				p.verify.Store(true) // which is use
+				p.verify.Store(true) // to verify a token is to use it
 				v.later[p] = struct{}{}
 			}
 			v.mu.Unlock()

@@ -38,9 +38,10 @@ const (
 	maxMemory = 1 << 20 // KiB
 )
 
-// Hasher makes and checks password hashes, as many at once as memory allows;
-// some more wait, the rest is refused: a flood of sign-ins costs a bounded
-// part of the memory, and leaves a core to deliveries. Safe for concurrent use.
+// Hasher makes and checks password hashes, as many at once as memory allows.
+// Some more wait, and the rest is refused. So a flood of sign-ins takes a
+// bounded part of the memory and leaves a core to deliveries. It is safe for
+// concurrent use.
 type Hasher struct {
 	cost    Cost
 	slots   chan struct{}
@@ -59,7 +60,8 @@ func NewHasher(cost Cost, memory int64) *Hasher {
 	}
 }
 
-// Hashes counts the hashes made so far: what the same work is measured by.
+// Hashes counts the hashes made so far. Tests compare the work of two calls by
+// it.
 func (h *Hasher) Hashes() int64 { return h.hashes.Load() }
 
 // Waiting is how many wait for their turn now.

@@ -26,8 +26,8 @@ type Options struct {
 	// CheckFilter says why a filter can't be read. Nil: every filter can.
 	CheckFilter func(filter string) error
 	// Removed puts into the log, durably, that an account has left a room with
-	// this version, before the removal is answered: what is posted to the room
-	// after that then comes after it in every reader's order. Nil: nobody reads.
+	// this version. The removal is answered after that, so what is posted to
+	// the room later comes later in the log, too. Nil: there is no log.
 	Removed func(ctx context.Context, room, account string, version uint64) error
 }
 

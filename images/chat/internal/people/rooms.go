@@ -83,8 +83,8 @@ func (s *Service) RemoveMember(ctx context.Context, who Account, room, address s
 	if s.options.Removed == nil {
 		return nil
 	}
-	// Also when it was so already: an attempt before this one may have got no
-	// further than the directory.
+	// Also when the account was no member any more: an attempt before this one
+	// may have reached the directory but not the log.
 	return failed(s.options.Removed(ctx, room, m.Account, m.Version))
 }
 
@@ -113,7 +113,8 @@ func (s *Service) ChangeRoom(ctx context.Context, who Account, room string, name
 	return r, nil
 }
 
-// refuse gives a reason, to whom the room is there.
+// refuse gives the reason if who is the creator of the room. Otherwise it gives
+// the error that ChangeRoom would give.
 func (s *Service) refuse(ctx context.Context, who Account, room string, reason error) error {
 	r, err := s.dir.Room(ctx, room, who.ID)
 	if err == nil && r.Creator != who.ID {

@@ -9,8 +9,8 @@ import (
 	"chatapp/chat/internal/chat"
 )
 
-// Open seats a connection of whoever holds a token. CodeUnauthorised: nobody
-// does (any more). The watcher may be told of things before Open returns.
+// Open gives a connection its seat, by a token. CodeUnauthorised: the token is
+// not known, or not any more. The watcher may be called before Open returns.
 func (v *View) Open(ctx context.Context, token string, w Watcher) (*Seat, error) {
 	s := &Seat{v: v, token: digestOf(token), watcher: w}
 	v.mu.Lock()
@@ -32,8 +32,8 @@ func (v *View) Open(ctx context.Context, token string, w Watcher) (*Seat, error)
 	return s, nil
 }
 
-// find learns whose the token is. What is heard of that account meanwhile
-// makes it look again: the seat must not outlive its token.
+// find asks whose the token is. If a change of that account is heard meanwhile,
+// it asks again: the seat must not outlive its token.
 func (s *Seat) find(ctx context.Context) (*person, error) {
 	v := s.v
 	for {
@@ -68,7 +68,8 @@ func (s *Seat) find(ctx context.Context) (*person, error) {
 	}
 }
 
-// Close frees the seat: nothing is told any more. It may be called again.
+// Close gives the seat up: the watcher is not called any more. Close may be
+// called again.
 func (s *Seat) Close() {
 	s.v.mu.Lock()
 	defer s.v.mu.Unlock()
@@ -103,7 +104,7 @@ func (s *Seat) Principal() chat.Principal {
 func (s *Seat) Rooms() []Room {
 	var list []Room
 	if s.v.Stale() {
-		s.person.unsure.Store(true) // or nobody would tell it of its rooms again
+		s.person.unsure.Store(true) // so that sure has it told of its rooms
 		return nil
 	}
 	for _, r := range *s.person.rooms.Load() {
@@ -113,8 +114,7 @@ func (s *Seat) Rooms() []Room {
 	return list
 }
 
-// Has implements chat.Rooms. While the directory can't be reached, there is
-// nothing.
+// Has implements chat.Rooms. While the view is stale, it reports false.
 func (p *person) Has(room string) bool {
 	_, in := p.find(room)
 	return in

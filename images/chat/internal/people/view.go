@@ -11,9 +11,9 @@ import (
 	"chatapp/chat/internal/chat"
 )
 
-// Patience is for how long what was heard of the directory is believed. A
-// change that was answered holds everywhere within this time, so a process
-// that has not reached the directory for so long gives nothing of rooms.
+// Patience is how long a view may be out of touch with the directory. A change
+// that was answered holds everywhere within this time. So a process that has
+// not reached the directory for longer shows nothing of rooms.
 const Patience = 2 * time.Second
 
 // View is what this process knows of the directory for its open connections:
@@ -32,7 +32,7 @@ type View struct {
 
 	mu      sync.Mutex
 	people  map[string]*person // with an open connection here, by account
-	pending map[*Seat]struct{} // of which the account is not known yet
+	pending map[*Seat]struct{} // whose account is not known yet
 	urgent  map[*person]struct{}
 	later   map[*person]struct{}
 
@@ -76,7 +76,7 @@ type Seat struct {
 
 	// Under View.mu:
 	person *person
-	heard  []string // accounts of which something was heard while pending
+	heard  []string // accounts that changed while the seat was pending
 	closed bool
 }
 

@@ -44,7 +44,7 @@ func (s *Store) Append(ctx context.Context, part int, events []chat.Event) ([]ch
 	if err != nil {
 		return nil, fmt.Errorf("append: %w", err)
 	}
-	if b.fresh { // a full Redis answers what it knows, too
+	if b.fresh { // repeats are answered by a full Redis, too
 		s.trouble.Works(p.writes.place, p.writes.access)
 	}
 	return b.results(), nil
@@ -81,7 +81,8 @@ func (s *Store) appended(p *partition, b *batch, reply []any) error {
 			if err != nil {
 				return bad
 			}
-			// What this very call has appended is no repeat of anything said.
+			// An event that an earlier try of this call has appended is no
+			// repeat.
 			ours := b.mine[b.open[place]] == pos
 			*done = chat.Appended{ID: chat.ID{Pos: pos, Part: b.part}, Duplicate: !ours}
 			b.fresh = b.fresh || ours
@@ -102,7 +103,7 @@ func (s *Store) appended(p *partition, b *batch, reply []any) error {
 	if marked, _ := reply[3].(int64); marked == 1 {
 		select {
 		case s.marked <- p.n:
-		default: // there is work enough in sight
+		default: // keepTidy has enough to do
 		}
 	}
 	return nil

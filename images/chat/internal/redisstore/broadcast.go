@@ -29,8 +29,8 @@ var sendScript = redis.NewScript(sendLua)
 var _ chat.Broadcast = (*Store)(nil)
 
 const (
-	// listenPing is how long a channel may be silent before the connection is
-	// asked whether it is there still; after twice that it is given up.
+	// listenPing is how long a channel may be silent before the connection gets
+	// a ping. After twice that time the connection is given up.
 	listenPing = 5 * time.Second
 	// listenPause comes between two attempts to listen.
 	listenPause = 250 * time.Millisecond

@@ -61,7 +61,8 @@ func (s *Store) judge(byNode map[string]redisMemory, shares map[string]int) {
 		if m.max == 0 {
 			continue
 		}
-		// Each partition gets the same: the node with the least for one decides.
+		// Every partition gets the same share. So the node that has least
+		// memory for each of its partitions decides.
 		if all := m.max / int64(shares[addr]) * int64(len(s.parts)); limit == 0 || all < limit {
 			limit = all
 		}
@@ -81,7 +82,8 @@ func (s *Store) judge(byNode map[string]redisMemory, shares map[string]int) {
 	s.memory.said = said
 	s.memory.mu.Unlock()
 	if news && byNode != nil {
-		// Half of the budget for keys bears so many posts a second.
+		// posts_per_second_for_half: at this rate the keys take half of the
+		// budget.
 		s.log.Info("redis memory", "maxmemory", limit, "budget", budget, "keep_bytes", s.opt.Retention.Bytes,
 			"posts_per_second_for_half", budget/2/keyBytes/keySeconds)
 		if budget > 0 && limit > 0 && budget > limit {
@@ -108,6 +110,6 @@ func (s *Store) judge(byNode map[string]redisMemory, shares map[string]int) {
 const (
 	// keyBytes is what Redis takes for a remembered key (measured: TestKeyBytes).
 	keyBytes = 98
-	// keySeconds is how long it takes it, at the most.
+	// keySeconds is how long a key takes them, at the most.
 	keySeconds = int64(keyGenerations) * int64(keyPeriod/1e9)
 )

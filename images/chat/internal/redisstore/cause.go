@@ -9,8 +9,8 @@ import (
 	"chatapp/chat/internal/trouble"
 )
 
-// failure is an error of Redis, or of the way there, whose cause is known. It
-// says what the error says; Reason is for people who post.
+// failure is an error of Redis, or of the network, with its cause. Error gives
+// the text of the error, Reason words for people who post.
 type failure struct {
 	error
 	cause trouble.Cause
@@ -21,7 +21,7 @@ func (f *failure) Unwrap() error { return f.error }
 // Reason says what the log does, in words for anybody: "is full".
 func (f *failure) Reason() string { return f.cause.Reason }
 
-// reasons are what the codes of Redis, and ours, say in words for anybody.
+// reasons are the codes of Redis, and ours, in words for anybody.
 var reasons = map[string]string{
 	codeNetwork:   "cannot be reached",
 	codeReplicas:  "has too few replicas that confirm",

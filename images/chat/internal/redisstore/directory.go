@@ -51,7 +51,7 @@ func peopleScript(name string) *redis.Script {
 	common, err1 := peopleLua.ReadFile("lua/people/common.lua")
 	body, err2 := peopleLua.ReadFile("lua/people/" + name + ".lua")
 	if err := errors.Join(err1, err2); err != nil {
-		panic(err) // a name that was mistyped here: every test finds it
+		panic(err) // the name is mistyped: every test finds it
 	}
 	return redis.NewScript(string(common) + string(body))
 }

@@ -11,7 +11,7 @@ import (
 
 const (
 	// replicaWait is how long one try waits for the least number of replicas. A
-	// healthy replica takes a millisecond; one that takes longer is on its way out.
+	// healthy replica takes a millisecond.
 	replicaWait = time.Second
 	// inStepWait is how long a write waits for more replicas than the least: those
 	// that were in step so far. One that takes longer is asked what it is now.
@@ -24,10 +24,10 @@ const (
 )
 
 // runDurable runs a script that writes, and gives its answer when what it wrote
-// is on at least as many replicas as Options.MinReplicas says and on all of r's.
-// Else the answer has an error, and the caller may try again if the script
-// bears it: even a repeat must write something, for WAIT covers the
-// connection's own writes only.
+// is on at least as many replicas as Options.MinReplicas says and on all of
+// r's. Else the answer has an error, and the caller may try again if the script
+// may run twice. Even a repeat must write something, for WAIT covers the writes
+// of its connection alone.
 //
 // Script, wait and look go on one connection, in one go.
 func (s *Store) runDurable(ctx context.Context, c *redis.Client, r *replicaSet, script *redis.Script, keys []string, args []any) *redis.Cmd {
@@ -81,7 +81,7 @@ func (s *Store) firstLook(ctx context.Context, c *redis.Client, r *replicaSet) {
 func (s *Store) confirmed(ctx context.Context, r *replicaSet, n int, info *redis.StringCmd) error {
 	text, err := info.Result()
 	if redis.HasErrorPrefix(err, "NOPERM") {
-		// A user of narrow rights: what is in step is not known.
+		// This user may not ask which replicas are in step.
 		s.noInfo.Do(func() {
 			s.log.Warn("this user may not call INFO: a failover by hand can lose acknowledged messages", "error", err)
 		})
@@ -130,8 +130,8 @@ func (s *Store) confirmed(ctx context.Context, r *replicaSet, n int, info *redis
 	return nil
 }
 
-// isMaster asks a Redis, a replica so far, whether it is a master. One that
-// does not answer is not known to be.
+// isMaster asks a Redis that was a replica whether it is a master now. If it
+// does not answer, isMaster reports false.
 func (s *Store) isMaster(ctx context.Context, addr string) bool {
 	c := s.target.one(addr)
 	defer c.Close()

@@ -223,8 +223,8 @@ func (b *batch) args(fence [4]any, steps [3]any) []any {
 	return args
 }
 
-// tried takes in what lua/append.lua answered to a try that failed all the
-// same: what is open may be in the log now.
+// tried takes in the answer of lua/append.lua to a try that was not confirmed.
+// The events that are open may be in the log now.
 func (b *batch) tried(answer any) {
 	reply, _ := answer.([]any)
 	if len(reply) != 4 {

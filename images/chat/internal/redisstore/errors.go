@@ -11,8 +11,8 @@ var (
 	// yet known to be anywhere else.
 	errFewReplicas = errors.New("too few replicas have acknowledged in time; " +
 		"without replicas, set the minimum of replicas to none")
-	// errReplaced means that what is written may be gone soon: the Redis that
-	// took it is no master any more, or will soon hear that it is none.
+	// errReplaced means that the write may be lost: the Redis that took it is
+	// no master any more, or will soon learn that another one is.
 	errReplaced = errors.New("another Redis has become master")
 	// errMoving means that a slot is on its way from one Redis to another.
 	errMoving = errors.New("the cluster is moving this to another node")

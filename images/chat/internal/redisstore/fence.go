@@ -49,7 +49,7 @@ func (s *Store) state(ctx context.Context, p *partition) (chat.State, error) {
 	return st, err
 }
 
-// learn takes in what a script said: the epoch and the last entry.
+// learn notes what a script has answered: the epoch and the last position.
 func (s *Store) learn(p *partition, epoch string, head chat.Pos) {
 	p.mu.Lock()
 	changed := p.epoch != "" && p.epoch != epoch

@@ -11,7 +11,8 @@ import (
 )
 
 // walkBudget is how many bytes of entries one call of history.lua looks at:
-// about half a millisecond of Redis's time, after which others get a turn.
+// about half a millisecond of Redis's time, so that other calls need not wait
+// long.
 const walkBudget = 256 << 10
 
 // Before implements chat.Log.

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// memory is how much of Redis's memory the log may take, and does take.
+// memory is how much of Redis's memory the log may take, and how much it takes.
 type memory struct {
 	mu      sync.Mutex
 	set     int64       // what may be taken; 0: no limit, or not known yet

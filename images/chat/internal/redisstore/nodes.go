@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// dialTimeout: within a data centre a connection takes a millisecond; what
-	// takes longer than this is away.
+	// dialTimeout bounds the making of a connection, which takes a millisecond
+	// within a data centre.
 	dialTimeout = time.Second
 	// answerTimeout is for commands without a deadline of their own.
 	answerTimeout = 3 * time.Second
@@ -51,8 +51,8 @@ type nodes interface {
 
 // connect makes a client without connecting yet. readTimeout 0 is the default.
 //
-// go-redis does not try again by itself: Store.try does, and knows why. RESP2
-// keeps all answers plain arrays.
+// go-redis does not try again by itself: Store.try does. RESP2 keeps all
+// answers plain arrays.
 func (t target) connect(pool int, readTimeout time.Duration) nodes {
 	if readTimeout == 0 {
 		readTimeout = answerTimeout
@@ -91,7 +91,7 @@ func (t target) connect(pool int, readTimeout time.Duration) nodes {
 	}
 }
 
-// one makes a client of one Redis by its address, for a question or two.
+// one makes a client of the Redis at an address, for few questions.
 func (t target) one(addr string) *redis.Client {
 	o := &redis.Options{
 		Addr: addr, Username: t.user, Password: t.password, Protocol: 2, MaxRetries: -1, ContextTimeoutEnabled: true,

@@ -8,8 +8,8 @@ import (
 )
 
 // outage remembers since when an access to a place has failed. It starts with
-// the first failure and ends with the next success. What may be read can be
-// refused to writers: so reads and writes have an outage each.
+// the first failure and ends with the next success. Redis may refuse writes
+// while it answers reads, so reads and writes have an outage each.
 type outage struct {
 	place  string // as the log and readyz call it
 	access trouble.Access

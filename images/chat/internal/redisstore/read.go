@@ -133,8 +133,8 @@ func readFloor(began *redis.StringCmd) (chat.Pos, error) {
 	return parseEntryID(text)
 }
 
-// acquaint learns the epoch before the first read: what was read under an
-// unknown one would tell nothing about a tail that is lost.
+// acquaint learns the epoch before the first read. Without it, nobody would
+// notice that the log has lost its tail meanwhile.
 func (s *Store) acquaint(ctx context.Context, p *partition) error {
 	p.mu.Lock()
 	known := p.epoch != ""

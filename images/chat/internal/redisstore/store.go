@@ -123,9 +123,9 @@ var (
 	_ chat.Presence = (*Store)(nil)
 )
 
-// Open checks the options and starts the store's two goroutines: one sees to
-// retention, one watches Redis. It does not need Redis: a process may start while Redis is away.
-// Close frees everything.
+// Open checks the options and starts the store's two goroutines: one does
+// retention, one watches Redis. It does not need Redis: a process may start
+// while Redis is away. Close frees everything.
 func Open(o Options) (*Store, error) {
 	target, err := parseURL(o.URL)
 	if err != nil {

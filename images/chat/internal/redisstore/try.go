@@ -10,8 +10,8 @@ import (
 
 const (
 	// A failed operation is tried again until the outage, counted from the
-	// first failure, is this old. Then errors are given at once, after one
-	// try, until Redis answers: nobody waits for a Redis that is plainly away.
+	// first failure, is this old. Then errors are given at once, after one try,
+	// until Redis answers: nobody waits long for a Redis that is away.
 	//
 	// One Redis that restarts on the same machine is back within a second or
 	// not soon. Sentinel and Cluster need 2 to 3 s to find a new master
@@ -42,9 +42,9 @@ func (s *Store) patience() time.Duration {
 	return patienceHA
 }
 
-// try runs op on the Redis that holds key, and again while the failure may
-// pass and the outage is young. op must bear being run again after a run
-// whose outcome is unknown: all of ours do, appends by their keys.
+// try runs op on the Redis that holds key, and again while the failure may pass
+// and the outage is young. op may be run again after a run whose outcome is
+// unknown. All of ours allow that; appends do by their keys.
 func (s *Store) try(ctx context.Context, at nodes, away *outage, key string, op func(context.Context, *redis.Client) error) error {
 	err := s.attempt(ctx, at, away, key, op)
 	if err == nil {
@@ -70,8 +70,8 @@ func (s *Store) attempt(ctx context.Context, at nodes, away *outage, key string,
 			return err
 		}
 		if ctx.Err() != nil && !answered(err) {
-			// Whose fault it was is not known; a deadline shorter than a try
-			// says nothing about Redis.
+			// It is not known what failed: a deadline shorter than a try says
+			// nothing about Redis.
 			return errors.Join(context.Cause(ctx), err)
 		}
 		cause := causeOf(err)
@@ -125,8 +125,8 @@ func (s *Store) tryOnce(ctx context.Context, limit time.Duration, at nodes, key 
 }
 
 // arrived gives nil if all keys that belong to a key have come to the Redis
-// that its slot is moving to. Of what has not come yet, that Redis would say
-// that it does not exist.
+// that its slot is moving to. About a key that has not come yet, that Redis
+// would say that it does not exist.
 func (s *Store) arrived(ctx context.Context, c *redis.Client, key string) error {
 	switch key {
 	case s.keys.partitions, s.keys.presence: // one key, or all are named

@@ -39,9 +39,9 @@ func (s *Store) keepWatch() {
 	}
 }
 
-// plant sees to it, on a Cluster, that no key is missing: a slot that is on its
-// way to another node takes no script that names a key which is not there. It
-// reports whether that is so everywhere.
+// plant makes the keys that are missing, on a Cluster. While a slot moves to
+// another node, Redis refuses every script that names a key which is not there.
+// plant reports whether all keys are there.
 func (s *Store) plant() bool {
 	whole := true
 	for _, p := range s.parts {

@@ -18,7 +18,7 @@ const retryAfterSeconds = 2
 // Accept upgrades a request and starts its session, or returns the HTTP status
 // and the error to answer with; nothing has been written then. It returns as
 // soon as the session runs, so that net/http frees what it holds for a request.
-// Whether the page that asks may is the caller's to know.
+// The caller has checked that the page may open a socket.
 func (l *Sessions) Accept(w http.ResponseWriter, r *http.Request) (status int, _ *chat.Error) {
 	if !l.reserve() {
 		l.shared.metrics.refused.Inc()
@@ -41,7 +41,7 @@ func (l *Sessions) Accept(w http.ResponseWriter, r *http.Request) (status int, _
 	conn, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {
 		l.release()
-		if status == 0 { // after the hijack there is nobody to answer
+		if status == 0 { // the connection is hijacked: no answer can be written
 			return 0, nil
 		}
 		return status, &chat.Error{Code: chat.CodeBadFrame, Message: "open a WebSocket here (RFC 6455): " + err.Error()}
@@ -56,7 +56,7 @@ func (l *Sessions) Accept(w http.ResponseWriter, r *http.Request) (status int, _
 	return 0, nil
 }
 
-// reserve counts a connection that is about to be, if there is room.
+// reserve counts a connection before it is made, if there is room.
 func (l *Sessions) reserve() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -78,8 +78,8 @@ func (l *Sessions) release() {
 	l.served.Done()
 }
 
-// adopt makes the session known to the crowd, to Close and to the pings. One
-// that is accepted while the server leaves is told so at once.
+// adopt makes the session known to the crowd, to Close and to the pings. While
+// the server drains, a new session is sent its bye at once.
 func (l *Sessions) adopt(s *session) {
 	s.place = l.shared.members.Enter(&s.out)
 	l.mu.Lock()
@@ -100,7 +100,7 @@ func (l *Sessions) serve(s *session) {
 		s.seat.Close()
 	}
 	s.out.kill()
-	_ = s.conn.Close() // nothing is left to be lost
+	_ = s.conn.Close() // everything has been written, or is lost
 	s.out.join()
 	l.shared.members.Leave(s.place)
 	l.mu.Lock()

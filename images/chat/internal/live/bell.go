@@ -10,7 +10,7 @@ import (
 // those that follow a welcome.
 const roomsGap = time.Second
 
-// ringer is who rings the bell: a session.
+// ringer is the session that the bell is rung for.
 type ringer interface {
 	// renewRooms lets the hub know of more rooms.
 	renewRooms()
@@ -39,7 +39,7 @@ func (b *roomBell) ring(s ringer) {
 	b.mu.Unlock()
 	select {
 	case b.wake <- struct{}{}:
-	default: // it will look anyway
+	default: // run is woken already
 	}
 }
 

@@ -79,7 +79,7 @@ func (c *catchUp) run(ctx context.Context) error {
 			}
 			continue
 		}
-		// What was there a moment ago; the hub adds what came since.
+		// These are the items of a moment ago. The hub adds what came since.
 		c.send(items, now.Cursor())
 		c.pos = now.Head
 		if subscription, attached := hub.Attach(&c.out, c.interest, c.epoch, c.pos, c.learned); attached {
@@ -105,8 +105,8 @@ func onePage(items []feed.Item) int {
 }
 
 // sendAll sends the first page of items, which are everything up to through.
-// What is over is read again when the client has taken the page: it would wait
-// here, for each client that is slow.
+// The rest is read again when the client has taken the page. If it were kept,
+// it would take memory for each slow client.
 func (c *catchUp) sendAll(ctx context.Context, items []feed.Item, through []chat.Pos) error {
 	n := onePage(items)
 	if n < len(items) {
@@ -119,8 +119,8 @@ func (c *catchUp) sendAll(ctx context.Context, items []feed.Item, through []chat
 	return c.taken(ctx)
 }
 
-// sendPage sends items that are not yet everything up to some position. Each
-// partition's items are in order, so each has its own end.
+// sendPage sends the first of some items. The items of each partition are in
+// order, so the session has reached a position of its own in each.
 func (c *catchUp) sendPage(ctx context.Context, items []feed.Item) error {
 	c.pos = slices.Clone(c.pos)
 	for _, it := range items {
@@ -160,8 +160,8 @@ func (c *catchUp) send(items []feed.Item, cursor string) {
 // updatesInFrame is how many updates one frame holds: some 20 KiB.
 const updatesInFrame = 250
 
-// ownVotes gives items with the votes of whoever sits here, if he is signed in.
-// Without the store they are left out.
+// ownVotes gives items with the votes of the session's account, if it has one.
+// While the store does not answer they are left out.
 func (c *catchUp) ownVotes(items []feed.Item) []feed.Item {
 	if !c.who().SignedIn() || len(items) == 0 {
 		return items
@@ -178,8 +178,8 @@ func (c *catchUp) ownVotes(items []feed.Item) []feed.Item {
 	return feed.Voted(items, messages)
 }
 
-// tellChanges sends what the hub has learned of numbers since the session began
-// to catch up, where that is too much for one Attach.
+// tellChanges sends the changes of numbers that the hub has learned since the
+// session began to catch up, if they are too many for one Attach.
 func (c *catchUp) tellChanges(ctx context.Context) error {
 	changes, now, ok := c.feed.Hub().Updates(c.interest, c.pos, c.learned)
 	if !ok {
@@ -201,7 +201,7 @@ func (c *catchUp) missedChanges(ctx context.Context, from, floor []chat.Pos) {
 	if !complete {
 		var err error
 		if changes, err = c.readChanges(ctx, from, floor); err != nil {
-			c.noNumbers = true // not known: the client asks for what it shows
+			c.noNumbers = true // the client asks for the numbers of what it shows
 			return
 		}
 	}
@@ -279,8 +279,8 @@ func (c *catchUp) read(ctx context.Context, now feed.Snapshot) (items []feed.Ite
 	return items, through, nil
 }
 
-// seen leaves out what is of rooms that the client has left since it was read:
-// a slow client's pages may wait for long.
+// seen leaves out messages of rooms that the client has left since they were
+// read: the pages of a slow client may wait for long.
 func (c *catchUp) seen(items []feed.Item) []feed.Item {
 	unseen := func(it feed.Item) bool { return !c.interest.Sight.Sees(it.Topic) }
 	if !slices.ContainsFunc(items, unseen) {

@@ -11,9 +11,9 @@ import (
 	"chatapp/chat/internal/wire"
 )
 
-// outbox is what waits to be written to one client, in order. Any goroutine
-// may use it, and none ever waits for the socket: it is the session as the hub
-// (feed.Subscriber) and the crowd (crowd.Member) see it.
+// outbox is what waits to be written to one client, in order. Any goroutine may
+// use it, and none ever waits for the socket. The hub sees the session as this
+// feed.Subscriber, and the crowd as this crowd.Member.
 //
 // While there is something to write, one goroutine writes it (flush); while
 // there is nothing, none exists, so an idle session costs its reader alone.
@@ -39,9 +39,10 @@ type outbox struct {
 	roomy      chan struct{}  // not nil: the session waits for it to be closed when it may read on
 }
 
-// answerBytes is how many bytes of answers may wait before the session hears its
-// client no further: a page, which is larger, waits alone. Deliveries are shared
-// by many sessions; answers are one client's own, and all that is at its will.
+// answerBytes is how many bytes of answers may wait. Above that, the session
+// reads no more frames of its client. A page, which is larger, waits alone.
+// Deliveries are shared by many sessions; answers take memory for one client
+// alone, as much as it asks for.
 const answerBytes = 48 << 10
 
 // init makes the outbox of a connection. Of deliveries at most about most
@@ -200,9 +201,9 @@ func (o *outbox) Close(code wire.CloseCode) {
 	}
 }
 
-// goodbye hastens a write under way: a slow reader has goodbyeWait, and more
-// room in the socket's buffer, to let it end. Whatever happens, the reader
-// ends the session when its own deadline passes.
+// goodbye shortens the time of a write under way to goodbyeWait, and makes the
+// socket's buffer larger so that it may end. In any case the reader ends the
+// session when its own deadline passes.
 func (o *outbox) goodbye(code wire.CloseCode) {
 	o.closing, o.presence, o.ping, o.pong = code, nil, false, nil
 	if o.dead {
@@ -300,8 +301,8 @@ func (o *outbox) flush() {
 	}
 }
 
-// stalled counts a client that took nothing for so long that it cannot even be
-// told. One that was told is counted already.
+// stalled counts a client that took nothing for so long that the close frame
+// cannot be sent. A client that was sent one is counted already.
 func (o *outbox) stalled() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -312,7 +313,7 @@ func (o *outbox) stalled() {
 }
 
 // take takes what is to be written next. closing is not 0 when that is nothing
-// but the close frame. Without more, the goroutine counts as ended.
+// but the close frame. If there is nothing more, the goroutine counts as ended.
 func (o *outbox) take() (next load, closing wire.CloseCode, more bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

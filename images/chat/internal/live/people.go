@@ -12,7 +12,7 @@ import (
 // signInWait bounds the question whose token it is.
 const signInWait = 3 * time.Second
 
-// who is on whose behalf the session acts, as far as is known now.
+// who is the principal of the session, as it is known now.
 func (s *session) who() chat.Principal {
 	if s.seat == nil {
 		return chat.Guest
@@ -20,8 +20,8 @@ func (s *session) who() chat.Principal {
 	return s.seat.Principal()
 }
 
-// hello finds out who is there, and welcomes them. One that is refused counts
-// as not said. An error ends the session.
+// hello signs the client in, if it sends a token, and welcomes it. A refused
+// hello may be sent again. An error ends the session.
 func (s *session) hello(ctx context.Context, h wire.Hello) error {
 	if err := s.signIn(ctx, h.Token); err != nil {
 		s.fail(err, "", "")
@@ -29,7 +29,7 @@ func (s *session) hello(ctx context.Context, h wire.Hello) error {
 			s.end(wire.CloseSignedOut)
 			return errEnded
 		}
-		s.out.extend(helloWait) // the fault is ours: it may try again
+		s.out.extend(helloWait) // the fault is ours: the client may try again
 		return nil
 	}
 	if err := s.unseen(h.Topics); err != nil {
@@ -87,7 +87,8 @@ func (s *session) unseen(topics chat.TopicSet) *chat.Error {
 	return chat.NoTopics(unseen)
 }
 
-// leftIn tells a view what the log says of who has left a room.
+// leftIn gives a function that tells a view what the log says of who has left a
+// room.
 func leftIn(view *people.View) func(room, account string, version uint64) {
 	if view == nil {
 		return nil
@@ -109,7 +110,7 @@ func (s *session) renewRooms() { s.feed.Hub().Renew(s.subscription.Load()) }
 // tellRoomsAfter implements ringer.
 func (s *session) tellRoomsAfter(gap time.Duration) bool {
 	at := s.roomsAt.Load()
-	if at == 0 || s.out.Ended() { // its welcome will say it, or nobody is there
+	if at == 0 || s.out.Ended() { // the welcome will tell them, or the client is gone
 		return true
 	}
 	if time.Now().UnixNano()-at < int64(gap) {

@@ -27,7 +27,7 @@ func (s *session) run(ctx context.Context) {
 		if room, full := s.out.full(); full {
 			s.patiently(context.Background(), room) // the end of the socket ends it
 			if s.out.Ended() {
-				<-s.out.drained() // as long as goodbye lets it
+				<-s.out.drained() // goodbye bounds this
 				s.linger()
 				return
 			}
@@ -38,7 +38,7 @@ func (s *session) run(ctx context.Context) {
 		}
 		switch {
 		case isTimeout(err) && s.greeted:
-			return // it is gone, or has had the time that goodbye lets it
+			return // it is gone, or the time that goodbye set is over
 		case isTimeout(err):
 			s.end(wire.CloseNoHello)
 		case errors.Is(err, websocket.ErrReadLimit):
@@ -51,9 +51,9 @@ func (s *session) run(ctx context.Context) {
 	}
 }
 
-// patiently waits until something that depends on the client's taking what it is
-// sent has happened, or ctx ends. A client that takes nothing for takeWait is
-// told 4001, and waits for no longer than goodbye lets it.
+// patiently waits until something has happened that depends on the client
+// reading what it is sent, or until ctx ends. A client that takes nothing for
+// takeWait is closed with 4001; goodbye bounds how long that takes.
 func (s *session) patiently(ctx context.Context, happened <-chan struct{}) {
 	timer := time.NewTimer(takeWait)
 	defer timer.Stop()

@@ -62,8 +62,8 @@ func (s *session) vote(ctx context.Context, v wire.Vote) error {
 	})
 }
 
-// say takes what somebody says, if it is not too much, and sends the answer
-// when it is there. count is told of failures, by their code.
+// say serves a post or a vote within the limits, and sends the answer when it
+// is there. count is called with the code of a failure.
 func (s *session) say(ctx context.Context, key string, count func(string), begin func(done func(*wire.Frame, error))) error {
 	if wait := s.rate.Take(s.posts); wait > 0 {
 		count("rate_limited")
@@ -74,7 +74,7 @@ func (s *session) say(ctx context.Context, key string, count func(string), begin
 		s.slots = make(chan struct{}, postsUnderWay)
 	}
 	select {
-	case s.slots <- struct{}{}: // each is given back: the service answers always
+	case s.slots <- struct{}{}: // each is given back: the service always answers
 	case <-ctx.Done():
 		return errEnded
 	}
@@ -130,8 +130,8 @@ func (s *session) history(ctx context.Context, h wire.History) {
 	})
 }
 
-// compile reads a filter for whoever sits here. Its errors do not count among
-// bad messages: one types a filter.
+// compile reads a filter for the session's principal. Its errors do not count
+// among bad messages: people make mistakes when they type a filter.
 func (s *session) compile(text string) (*filter.Matcher, *chat.Error) {
 	return Compile(text, s.who())
 }
@@ -150,7 +150,7 @@ func Compile(text string, who chat.Principal) (*filter.Matcher, *chat.Error) {
 	return e.Compile(filter.Reader{Account: who.Account, Rooms: namesOfRooms(who)}, time.Now()), nil
 }
 
-// namesOfRooms gives somebody's rooms with their names.
+// namesOfRooms gives the rooms of a principal with their names.
 func namesOfRooms(who chat.Principal) map[string]string {
 	if who.Rooms == nil {
 		return nil

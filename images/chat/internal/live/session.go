@@ -17,7 +17,7 @@ import (
 	"chatapp/chat/internal/wire"
 )
 
-// shared is what all sessions of this server use. None of it is one session's.
+// shared is what all sessions of this server use.
 type shared struct {
 	name     string       // of this server, in welcome
 	posts    limit.Rate   // of one session
@@ -66,8 +66,8 @@ const (
 	idleWait   = 60 * time.Second
 	pingPeriod = 25 * time.Second
 
-	// badFrames is how many frames in a row may be unreadable, or posts that
-	// nobody could accept; one more is forgiven every badFramePeriod.
+	// badFrames is how many frames may be unreadable, or posts invalid, at
+	// once. One more is allowed every badFramePeriod.
 	badFrames      = 20
 	badFramePeriod = 3 * time.Second
 

@@ -25,8 +25,8 @@ var statusOf = map[chat.Code]int{
 	chat.CodeInternal:     http.StatusInternalServerError,
 }
 
-// fail is the one place that turns errors into answers. What the client
-// cannot mend is logged.
+// fail is the one place that turns errors into answers. Errors that the client
+// did not cause are logged.
 func (s *Server) fail(w http.ResponseWriter, err error) {
 	e := chat.AsError(err)
 	if e.Code == chat.CodeInternal {
@@ -73,8 +73,8 @@ func headers(next http.Handler) http.Handler {
 	})
 }
 
-// quiet drops what net/http says of single connections, which names addresses,
-// but for panics outside of routes: those of routes are recovered.
+// quiet drops what net/http logs of single connections, since it names
+// addresses. It keeps panics outside of routes; those in routes are recovered.
 type quiet struct{ slog.Handler }
 
 func (q quiet) Handle(ctx context.Context, r slog.Record) error {

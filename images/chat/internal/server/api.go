@@ -47,8 +47,9 @@ func (s *Server) getMessages(w http.ResponseWriter, r *http.Request, c caller) e
 	return nil
 }
 
-// page makes a page of messages. A few are made at a time: what that takes is
-// many times the page, which is all that is left when it waits for its client.
+// page makes a page of messages. A few are made at a time, since the making
+// takes many times the memory of the page. While a page waits for its client,
+// only the page itself is in memory.
 func (s *Server) page(ctx context.Context, who chat.Principal, q chat.Query) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, historyWait)
 	defer cancel()
@@ -146,9 +147,9 @@ func (s *Server) getTopics(w http.ResponseWriter, r *http.Request, c caller) err
 }
 
 // topicsPage gives as many of the first topics as make a page, and what to go
-// on after. That is the id of the page's last message: no two topics have the
-// same, and it keeps its place whatever is said meanwhile. A topic that is
-// spoken in between two pages has moved to the front, before both.
+// on after: the id of the last message of the page's last topic. No two topics
+// have the same, and its place in the order does not change. A topic that gets
+// a message between two pages moves to the front, before both.
 func topicsPage(all []chat.TopicInfo, next chat.ID) ([]chat.TopicInfo, chat.ID) {
 	size := 0
 	for i, info := range all {

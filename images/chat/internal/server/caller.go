@@ -17,8 +17,8 @@ type caller struct {
 	token   string
 }
 
-// handler serves a request of somebody; its error becomes the answer, when
-// nothing has been written.
+// handler serves a request of a caller. It writes an answer, or returns an
+// error, which becomes the answer.
 type handler func(w http.ResponseWriter, r *http.Request, c caller) error
 
 // anybody is for calls that guests may make, unless guests may make none.

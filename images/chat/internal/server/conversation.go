@@ -9,8 +9,8 @@ import (
 	"chatapp/chat/internal/wire"
 )
 
-// messageID gives the message that a request's path names. What is no id names
-// none: whoever asks learns no more than that.
+// messageID gives the message that a request's path names. For what is no id
+// the error is that of a message that does not exist.
 func messageID(r *http.Request) (chat.ID, error) {
 	id, err := chat.ParseID(r.PathValue("id"))
 	if err != nil {

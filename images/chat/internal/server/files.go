@@ -93,7 +93,7 @@ func load(dist fs.FS, name string) (file, error) {
 		if err != nil {
 			return file{}, err
 		}
-		if len(packed) < len(body)*9/10 { // else it is compressed by its nature
+		if len(packed) < len(body)*9/10 { // else its format is a compressed one
 			f.variants = append(f.variants, variant{"gzip", packed})
 		}
 	}

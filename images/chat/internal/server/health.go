@@ -10,7 +10,8 @@ import (
 
 func healthz(w http.ResponseWriter, _ *http.Request) { writeText(w, "ok\n") }
 
-// readyz says whether new clients should be sent here, and what trouble there is.
+// readyz says whether this server takes new clients, and what does not work at
+// the moment.
 func readyz(sessions *live.Sessions, c Config) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		var trouble []string

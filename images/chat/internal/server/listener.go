@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	// sendBuffer is the send buffer of each connection in bytes (the kernel
-	// takes double): what a client that does not read costs beside the page it
-	// asked for. A socket keeps it when it is upgraded.
+	// sendBuffer is the send buffer of each connection in bytes; the kernel
+	// takes double. So much memory a client takes that does not read, beside
+	// the page it asked for. A WebSocket keeps the buffer.
 	sendBuffer = 48 << 10
-	// refusing is how many connections that are told to go may be under way:
-	// each takes a descriptor for at most refuseWait.
+	// refusing is how many connections may be refused at a time. Each takes a
+	// descriptor for at most refuseWait.
 	refusing   = 16
 	refuseWait = time.Second
-	// calmAfter is how long nobody must have been refused before the log says
-	// that it is over.
+	// calmAfter is the time after the last refusal when the log says that it is
+	// over.
 	calmAfter = 10 * time.Second
 )
 
@@ -33,7 +33,7 @@ const (
 )
 
 // ConnectionsWithin is how many connections of clients fit into a limit of
-// descriptors. Of a very small one half is left.
+// descriptors. Of a very small limit it is half.
 func ConnectionsWithin(descriptors uint64, redis bool) int {
 	reserve := uint64(reserveLocal)
 	if redis {
@@ -50,10 +50,10 @@ const full = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-Aft
 const fullBody = `{"type":"about:blank","title":"Service Unavailable","status":503,` +
 	`"detail":"this server takes no more connections now; try again in a moment","code":"unavailable","retry_after_ms":2000}`
 
-// limited is a listener that takes a bounded number of connections at a time,
-// so that the kernel never has to refuse a descriptor, to the admin port, say.
-// Whoever comes above it is answered 503. The log says when that begins and
-// when it has ended.
+// limited is a listener that takes a bounded number of connections at a time.
+// So there are always descriptors for others, such as the admin port.
+// Connections above the bound are answered 503. The log says when that begins
+// and when it has ended.
 type limited struct {
 	net.Listener
 	logger  *slog.Logger
@@ -68,7 +68,7 @@ type limited struct {
 }
 
 // Limit gives a listener that takes at most so many connections of l at a time.
-// Its Close waits until those are told that were too many.
+// Its Close waits until those above that have their answer.
 func Limit(l net.Listener, most int, logger *slog.Logger) net.Listener {
 	return &limited{
 		Listener: l, logger: logger.With("component", "server"),
@@ -99,7 +99,7 @@ func (l *limited) Accept() (net.Conn, error) {
 	}
 }
 
-// release gives what gives a slot back, once.
+// release gives a function that gives a slot back, once.
 func (l *limited) release() func() { return sync.OnceFunc(func() { <-l.slots }) }
 
 // counted is a connection that gives its slot back when it is closed;
@@ -124,9 +124,10 @@ func (c *countedTCP) Close() error {
 	return c.TCPConn.Close()
 }
 
-// refuse tells a connection to go. It has refuseWait to send its request and to
-// take the answer: closed with unread data it would be reset, and the client
-// might lose it. Of a flood some are not told.
+// refuse answers a connection 503. The client has refuseWait to send its
+// request and to take the answer: a socket closed with unread data is reset,
+// and the answer might be lost. In a flood, some connections are closed without
+// an answer.
 func (l *limited) refuse(conn net.Conn) {
 	l.note()
 	select {
@@ -166,7 +167,8 @@ func (l *limited) note() {
 	})
 }
 
-// told logs the first of Accept's failures in a row, and that they have ended.
+// told logs the first of several failures of Accept in a row, and when they
+// have ended.
 func (l *limited) told(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -119,9 +119,8 @@ func (o Origins) listed(origin string) bool {
 	})
 }
 
-// allowed reports whether a request that changes something, or opens a socket,
-// may be made by the page that makes it. What is no browser's is: it sends
-// neither header.
+// allowed reports whether the page that makes a request may change something,
+// or open a socket. A client that is no browser may: it sends neither header.
 func (o Origins) allowed(r *http.Request) bool {
 	origin, site := r.Header.Get("Origin"), r.Header.Get("Sec-Fetch-Site")
 	switch {
@@ -152,10 +151,10 @@ const (
 	corsMaxAge  = "600" // seconds
 )
 
-// crossOrigin answers CORS for the listed origins, and refuses what the page
-// of any other makes a browser send, if it would change something or open a
-// socket. Reading needs no refusal: without CORS the browser keeps the answer
-// from that page.
+// crossOrigin answers CORS for the listed origins. It refuses requests of pages
+// of any other origin that would change something or open a socket. It does not
+// refuse reading: without CORS the browser does not show the answer to that
+// page.
 func (o Origins) crossOrigin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

@@ -91,7 +91,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, _ caller) error 
 func appendSignedIn(a people.Account, token string) []byte {
 	b := wire.AppendAccount([]byte(`{"account":`), a.ID, a.Email, a.Name)
 	b = append(b, `,"token":"`...)
-	b = append(b, token...) // its characters need no escape
+	b = append(b, token...) // JSON escapes none of its characters
 	return append(b, `"}`...)
 }
 
@@ -141,7 +141,8 @@ func (s *Server) changeAccount(w http.ResponseWriter, r *http.Request, c caller)
 	return nil
 }
 
-// needCurrent gives the current password; without one nothing is guessed.
+// needCurrent gives the current password. It is an error if there is none, and
+// does not count as a wrong one.
 func needCurrent(f field[string]) (string, error) {
 	if f.value == nil {
 		return "", &chat.Error{Code: chat.CodeBadMessage, Message: "current_password: send it"}

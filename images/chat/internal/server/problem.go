@@ -32,7 +32,7 @@ func writeProblem(w http.ResponseWriter, status int, e *chat.Error) {
 	}
 	b, err := json.Marshal(problem)
 	if err != nil {
-		b = []byte(`{}`) // a struct of strings and numbers: cannot be
+		b = []byte(`{}`) // cannot happen: it has only strings and numbers
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("Cache-Control", "no-store")

@@ -12,9 +12,9 @@ import (
 // the parameter.
 type query url.Values
 
-// readQuery reads the query of a request strictly: what cannot be read is an
-// error, never left out, since whoever asks for less than everything must not
-// get everything.
+// readQuery reads the query of a request strictly. What cannot be read is an
+// error: if a filter were left out, the client would get more than it asked
+// for.
 func readQuery(r *http.Request) (query, error) {
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {

@@ -25,7 +25,7 @@ func (s *Server) recovered(next http.HandlerFunc) http.HandlerFunc {
 			}
 			s.logger.Error("a request made the server panic", "route", r.Pattern, "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
 			if tracked.started {
-				panic(http.ErrAbortHandler) // half an answer must not look whole
+				panic(http.ErrAbortHandler) // the client must see that the answer is not whole
 			}
 			for _, name := range []string{"Content-Length", "Content-Encoding", "Etag"} {
 				w.Header().Del(name)

@@ -127,9 +127,9 @@ func noRoute(mux *http.ServeMux) http.HandlerFunc {
 		}
 		if len(allow) == 0 {
 			if strings.HasPrefix(r.URL.Path, "/assets/") {
-				// Another version has it: during a rollout a page and its
-				// files may come from two pods. The browser asks again, and
-				// must not ask this pod over this connection.
+				// Another version has the file: during a rollout a page and its
+				// files may come from two pods. The browser asks again, and the
+				// new connection may lead to the other pod.
 				w.Header().Set("Connection", "close")
 			}
 			writeProblem(w, http.StatusNotFound, &chat.Error{Code: chat.CodeNotFound, Message: "there is nothing at this path"})

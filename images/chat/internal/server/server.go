@@ -29,15 +29,16 @@ type Config struct {
 	Registration   string        `name:"registration" default:"open" enum:"open,closed" env:"CHAT_REGISTRATION" help:"open, or closed: no new accounts but by 'chat account'"`
 	Guests         string        `name:"guests" default:"post" enum:"post,read,none" env:"CHAT_GUESTS" help:"what guests may do: post, read, or none: only those signed in get anything but the page"`
 	People         People        `kong:"-"`
-	// Trouble says, a sentence each, what does not work at this moment though
-	// the server may be ready, and why: which writes are refused, say. readyz
-	// shows it. It is called from many goroutines; nil: there is never any.
+	// Trouble says, a sentence each, what does not work at the moment, and why:
+	// that writes are refused, for example. The server may be ready all the
+	// same. readyz shows it. It is called from many goroutines. Nil: nothing is
+	// said.
 	Trouble       func() []string `kong:"-"`
 	PublicMetrics bool            `kong:"-"` // /metrics is served here, because there is no admin address
 }
 
-// DefaultPostRate is the PostRate for people: far above what one does, since
-// many may share a source.
+// DefaultPostRate is the PostRate that is not set. It is far above what one
+// person does, since many may share a source.
 const DefaultPostRate = 1000
 
 // GuestsNone is the Config.Guests under which guests get nothing.
@@ -47,7 +48,7 @@ const GuestsNone = "none"
 type People struct {
 	Service  *people.Service
 	View     *people.View
-	Features []string // what this server can, for clients
+	Features []string // what this server can do, for clients
 }
 
 // Server answers HTTP.
@@ -64,7 +65,8 @@ type Server struct {
 	people   *people.Service
 }
 
-// ReadLimit makes what counts reads by source: Reads here and in live.Config.
+// ReadLimit makes the counter of reads by source, for Reads here and in
+// live.Config.
 func (c Config) ReadLimit() *limit.Keyed {
 	return limit.NewKeyed(limit.Rate{PerSecond: c.ReadRate, Burst: c.ReadBurst})
 }
@@ -77,8 +79,8 @@ func (s *Server) limitReads(r *http.Request) error {
 	return nil
 }
 
-// pagesAtATime is how many pages of messages are made at a time: enough for
-// every partition's reads, while one that does not answer holds up its own.
+// pagesAtATime is how many pages of messages are made at a time. There are
+// enough for all partitions, also when one of them does not answer.
 const pagesAtATime = 16
 
 // historyWait bounds one question for history or topics.

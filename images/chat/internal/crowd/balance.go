@@ -7,9 +7,10 @@ import (
 	"chatapp/chat/internal/clock"
 )
 
-// Balance moves members away while this server has clearly more people than
-// the mean. A connection stays where it was made, so servers that come later
-// get new clients only; who is moved goes wherever the load balancer sends it.
+// Balance moves members away while this server has clearly more people than the
+// mean. A connection stays where it was made, so servers that come later get
+// new clients only; A member that is moved goes where the load balancer sends
+// it.
 type Balance struct {
 	Members  *Members
 	Presence *Presence
@@ -19,9 +20,9 @@ type Balance struct {
 }
 
 const (
-	// balancePeriod is how often a server looks, and balanceLooks how often it
-	// must have seen a surplus before it does something about it: others' numbers
-	// are a second or two old, and while people come in they are too small.
+	// balancePeriod is how often a server looks. It acts when it has seen a
+	// surplus balanceLooks times: the numbers of others are a second or two
+	// old, and too small while people come in.
 	balancePeriod = time.Second
 	balanceLooks  = 3
 	// balanceLeast is the least surplus that is acted on. Chance alone makes a
@@ -30,8 +31,8 @@ const (
 	// balanceShare: that part of the surplus goes in one period, so that half
 	// of it is gone in about 6 s where all that leave land elsewhere.
 	balanceShare = 8
-	// balanceMost go in one period: others have to take them in, and the log
-	// has to tell them what they missed.
+	// balanceMost go in one period at the most: the other servers have to
+	// accept them, and the log has to give them what they missed.
 	balanceMost = 50
 )
 

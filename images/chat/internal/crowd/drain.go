@@ -55,8 +55,8 @@ func (f *farewells) add(m Member, leave time.Duration) {
 	*f = append(*f, farewell{m, time.Now().Add(leave)})
 }
 
-// closeDue closes those whose time is up. Times ascend, so it looks at no
-// others.
+// closeDue closes those whose time is up. Times ascend, so it stops at the
+// first that has time left.
 func (f *farewells) closeDue() {
 	now := time.Now()
 	for len(*f) > 0 && !now.Before((*f)[0].until) {

@@ -1,6 +1,6 @@
 // Package crowd is about who is connected: it counts people over all servers,
-// tells everybody the number, evens out the servers' numbers, and sends
-// everybody away when this server leaves. It knows nothing of sockets.
+// tells everybody the number, moves people to servers that have fewer, and
+// sends all clients away when this server leaves. It knows nothing of sockets.
 package crowd
 
 import (
@@ -96,7 +96,7 @@ func (m *Members) count(account string, n int) {
 	m.change()
 }
 
-// report gives what the others are to be told; reported says how that went.
+// report gives what to tell the other servers. reported notes how that went.
 func (m *Members) report() chat.Here {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -127,7 +127,7 @@ func (m *Members) reported(here chat.Here, err error, stale bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch m.told = 0; {
-	case err != nil: // what became of it is not known: next time, all
+	case err != nil: // the outcome is not known: all are told next time
 	case stale:
 		m.change() // at once
 	default:

@@ -8,15 +8,15 @@ import (
 	"chatapp/chat/internal/wire"
 )
 
-// Learn takes in changes of one partition. through is up to where the tail has
-// told everything; 0 for changes from elsewhere.
+// Learn takes in changes of one partition. through is the Rev up to which the
+// tail has told all of them; 0 for changes that do not come from the tail.
 func (h *Hub) Learn(part int, changes []chat.Change, through chat.Rev) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	n := &h.numbers
 	for _, c := range changes {
 		if through == 0 && c.Rev <= n.told[part] {
-			continue // the tail has told it; perhaps it is forgotten already
+			continue // the tail has told it, and it may be forgotten since
 		}
 		if k := n.learn(c); k != nil && !k.due {
 			k.due = true
@@ -45,7 +45,7 @@ func (h *Hub) wakeFlush() {
 	}
 	select {
 	case h.due <- struct{}{}:
-	default: // it will look anyway
+	default: // flush is woken already
 	}
 }
 
@@ -78,8 +78,8 @@ func (h *Hub) flush(now time.Time) (wait time.Duration) {
 	return wait
 }
 
-// Fresh gives items with the newest numbers that the hub knows, and the point
-// in what it learns from which on a subscriber has to be told (Attach).
+// Fresh gives items with the newest numbers that the hub knows, and seen for
+// Attach: what the hub learns later is not in them.
 func (h *Hub) Fresh(items []Item) ([]Item, uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package feed is the reading side: it tails the log, keeps its recent end in
-// memory, and hands out what comes to whoever subscribes. It knows nothing of
+// Package feed is the reading side: it tails the log, keeps the recent end of
+// it in memory, and hands new messages to subscribers. It knows nothing of
 // sockets.
 package feed
 
@@ -37,10 +37,10 @@ type Options struct {
 	Left func(room, account string, version uint64)
 }
 
-// Feed brings the log to its hub: one goroutine tails each partition from
-// where the hub's window ends, one watches whether it is still the same log.
-// After any error it reads on from the same position, so nothing is skipped.
-// Its methods are safe for use by many goroutines.
+// Feed reads the log for its hub. One goroutine tails each partition from where
+// the hub's window ends, and one checks that it is still the same log. After
+// any error it reads on from the same position, so nothing is skipped. Its
+// methods are safe for use by many goroutines.
 type Feed struct {
 	log     Log
 	hub     *Hub
@@ -74,7 +74,7 @@ func New(log Log, o Options) *Feed {
 	return f
 }
 
-// Hub is where the feed brings the log.
+// Hub is the hub that the feed reads for.
 func (f *Feed) Hub() *Hub { return f.hub }
 
 // Why the hub begins again.
@@ -107,7 +107,7 @@ func (f *Feed) Run(ctx context.Context) {
 			f.options.Metrics.overtaken.Inc()
 		case errors.Is(err, errArrived):
 			f.options.Logger.Info("all of the log that has answered is read now: clients start again from its latest messages")
-		case err.Error() != said: // once, not at each try
+		case err.Error() != said: // not at each try
 			said = err.Error()
 			f.options.Logger.Warn("the log cannot be read", "error", err)
 			clock.Pause(ctx, retryWait)
@@ -129,7 +129,7 @@ func (f *Feed) follow(ctx context.Context) error {
 	var tails sync.WaitGroup
 	for part, from := range f.hub.Snapshot().Head {
 		if !now.known[part] {
-			continue // where it would begin is not known
+			continue // its position is not known
 		}
 		tails.Go(func() { cancel(f.tail(ctx, part, from)) })
 		tails.Go(func() { f.tailNumbers(ctx, part, revs[part]) })
@@ -156,7 +156,7 @@ func (f *Feed) fill(ctx context.Context) (now standing, revs []chat.Rev, err err
 		if !now.known[part] {
 			continue
 		}
-		// First where the numbers stand: what changes from here on, the tail tells.
+		// The numbers come first: the tail tells what changes from here on.
 		if _, stands.Revs[part], err = f.log.FollowNumbers(ctx, part, 0, 0); err != nil {
 			return now, nil, fmt.Errorf("read where the numbers stand: %w", err)
 		}
@@ -272,8 +272,9 @@ func (f *Feed) publish(part int, batch chat.Batch) {
 	f.hub.Publish(part, batch)
 }
 
-// watch asks now and then where the log stands, until ctx ends. It returns
-// errAnotherLog when that is another log, errArrived when there is more of it.
+// watch asks now and then for the state of the log, until ctx ends. It returns
+// errAnotherLog when the log is another, errArrived when a partition has
+// answered for the first time.
 func (f *Feed) watch(ctx context.Context, was standing) error {
 	for clock.Pause(ctx, watchPeriod) {
 		call, cancel := context.WithTimeout(ctx, callWait)
@@ -290,11 +291,11 @@ func (f *Feed) watch(ctx context.Context, was standing) error {
 	return context.Cause(ctx)
 }
 
-// ask asks for the state of every partition; the epoch of the whole log is
-// that of all of them together. A partition that does not answer while others
-// do stands as it stood, without a head, or as an empty one if it has never
-// answered: a dead shard stops its own topics alone. For those in a hurry it
-// is not even asked, until it answers again.
+// ask asks for the state of every partition; the epoch of the whole log is that
+// of all of them together. A partition that does not answer while others do
+// stands as it stood, without a head, or as an empty one if it has never
+// answered: a dead shard stops its own topics alone. With hurry it is not asked
+// at all until it answers again.
 func (f *Feed) ask(ctx context.Context, hurry bool) (standing, error) {
 	f.mu.Lock()
 	last := f.last

@@ -11,13 +11,14 @@ type Subscriber interface {
 	// Deliver takes messages as they come from the log. A subscriber for which
 	// too much waits ends itself.
 	Deliver(*wire.Frame)
-	// Whisper takes ephemeral messages. A subscriber for which much waits drops
-	// them.
+	// Whisper takes ephemeral messages. A subscriber drops them when much waits
+	// for it already.
 	Whisper(*wire.Frame)
 	// Answer takes what the subscriber has asked for.
 	Answer(*wire.Frame)
-	// Lost says that the subscription has ended, since the log is another or
-	// has gone on without this server: the subscriber has to resume.
+	// Lost says that the subscription has ended, because the log is another, or
+	// because this server has missed a part of it. The subscriber has to
+	// resume.
 	Lost()
 }
 

@@ -108,9 +108,9 @@ func (h *Hub) add(s *Subscription) {
 	s.name()
 }
 
-// Renew takes in that the sight of a subscription has grown. A sight that has
-// shrunk needs no word: it is asked at each delivery. The subscription may have
-// ended, and may be nil.
+// Renew tells the hub that the sight of a subscription has grown. If it has
+// shrunk, nothing need be said: the hub asks it at each delivery. The
+// subscription may have ended, and may be nil.
 func (h *Hub) Renew(s *Subscription) {
 	if s == nil {
 		return
@@ -169,8 +169,8 @@ func (h *Hub) Refresh(frame func(cursor string) *wire.Frame) {
 	}
 }
 
-// Reset begins anew, with another log or after a part that this server has
-// missed: recent has the end of each partition, standing its numbers. All
+// Reset begins again, when the log is another, or when this server has missed a
+// part of it. recent has the end of each partition, standing its numbers. All
 // subscriptions end.
 func (h *Hub) Reset(epoch uint64, recent []chat.Batch, standing Standing) {
 	var (

@@ -102,7 +102,7 @@ func (it Item) matches(m *filter.Matcher) bool {
 	if folded == nil {
 		f := filter.Fold(it.subject())
 		folded = &f
-		it.body.folded.Store(folded) // two at once store the same
+		it.body.folded.Store(folded) // goroutines that do this at once store the same
 	}
 	return m.Match(folded)
 }
@@ -158,7 +158,7 @@ func Encode(messages []chat.Message) []Item {
 // Encode, the events are kept.
 func encodeEvents(events []chat.Event) []Item {
 	if cap(events) > 2*len(events) {
-		events = slices.Clone(events) // the window keeps them, and should keep no more
+		events = slices.Clone(events) // the window keeps this array, so it should be no larger
 	}
 	items, bodies := makeItems(len(events))
 	n := 0
@@ -206,8 +206,8 @@ func Frame(items []Item, cursor string) *wire.Frame {
 	return wire.NewMessages(appendTexts(room[:0], items), cursor)
 }
 
-// Sort puts items in the order of their ids, in place: partitions arrive each
-// at its own pace.
+// Sort puts items in the order of their ids, in place. The items of one
+// partition are in order already; partitions may be mixed.
 func Sort(items []Item) {
 	slices.SortFunc(items, func(a, b Item) int { return a.ID.Compare(b.ID) })
 }

@@ -42,8 +42,8 @@ const (
 	maxKnown = 16_384
 	// MaxUpdates is how many updates one subscriber may have to catch up with.
 	MaxUpdates = 1000
-	// revSlack is how much later than its Rev a change may be learned, for
-	// looking back in order.
+	// revSlack is how much later than its Rev a change may be learned. Who
+	// looks for changes after a Rev looks so much further back.
 	revSlack = chat.Rev(30 * time.Second / time.Microsecond)
 )
 
@@ -81,7 +81,7 @@ func (n *numbers) learn(c chat.Change) *known {
 	return k
 }
 
-// trim forgets the oldest of what is not the window's.
+// trim forgets the oldest numbers of messages that are not in the window.
 func (n *numbers) trim(start []chat.Pos) {
 	if len(n.order) > 8*maxKnown {
 		n.order = slices.DeleteFunc(n.order, func(l learned) bool { k := n.by[l.id]; return k == nil || k.seq != l.seq })

@@ -39,7 +39,7 @@ type Config struct {
 
 	People     *people.View `kong:"-"` // who is signed in; nil: nobody can be
 	GuestsNone bool         `kong:"-"` // only those signed in may connect
-	Features   []string     `kong:"-"` // what this server can, in welcome
+	Features   []string     `kong:"-"` // what this server can do, in welcome
 
 	BalanceAbove float64 `name:"balance-above" default:"0" env:"CHAT_BALANCE_ABOVE" min:"0" max:"1e6" help:"behind a load balancer: times the mean connections of all servers, above which clients are asked to connect again (1.15, say); 0: never"`
 
@@ -106,7 +106,7 @@ func New(c Config, service *chat.Service, presence chat.Presence, metrics *Metri
 }
 
 // Start starts what serves the sessions, once: the feed, presence, balance and
-// the pings. Connections that come earlier are welcomed after it.
+// the pings. Connections that come earlier wait for their welcome.
 func (l *Sessions) Start() {
 	l.loops.Go(func() { l.shared.feed.Run(l.loopsCtx) })
 	l.loops.Go(func() { l.shared.presence.Run(l.loopsCtx) })
@@ -115,17 +115,17 @@ func (l *Sessions) Start() {
 	l.loops.Go(func() { l.shared.rooms.run(l.loopsCtx) })
 }
 
-// Changed takes in that this server has changed a message's numbers, before
-// whoever asked for it is answered.
+// Changed tells the hub that this server has changed a message's numbers. It is
+// called before the change is answered.
 func (l *Sessions) Changed(c chat.Change) {
 	l.shared.feed.Hub().Learn(int(c.ID.Part), []chat.Change{c}, 0)
 }
 
-// Drain lets every client go in its own time. Readiness is withdrawn at once;
-// for DrainSettle everything goes on as before, while load balancers notice;
-// then no more connections are taken and each client is sent bye, spread over
-// DrainSpread. A client that is still there after DrainLeave is closed. Drain
-// returns when all are gone, or when ctx ends.
+// Drain empties this server. Readiness is withdrawn at once; for DrainSettle
+// everything goes on as before, while load balancers notice; then no more
+// connections are taken and each client is sent bye, spread over DrainSpread. A
+// client that is still there after DrainLeave is closed. Drain returns when all
+// are gone, or when ctx ends.
 func (l *Sessions) Drain(ctx context.Context) {
 	l.shared.members.Withdraw()
 	clock.Pause(ctx, l.config.DrainSettle)
@@ -133,9 +133,9 @@ func (l *Sessions) Drain(ctx context.Context) {
 	l.shared.members.Dismiss(ctx, l.config.DrainSpread, l.config.DrainLeave)
 }
 
-// Close closes every session that is still there, with 1001, and waits for
-// the loops and sessions to end. What sessions have asked the log for is given
-// up. Drain comes before it where there is time. A second Close does nothing.
+// Close closes every session that is still there, with 1001, and waits for the
+// loops and sessions to end. Questions of sessions to the log are given up. If
+// there is time, call Drain first. A second Close does nothing.
 func (l *Sessions) Close() { l.closing.Do(l.close) }
 
 func (l *Sessions) close() {
@@ -160,7 +160,7 @@ func (l *Sessions) shutDoor() {
 // Online is the number of people connected to this server.
 func (l *Sessions) Online() int { return l.shared.members.People() }
 
-// all gives the sessions of this moment.
+// all gives the sessions that there are now.
 func (l *Sessions) all() []*session {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -169,8 +169,9 @@ func (l *Sessions) all() []*session {
 
 const (
 	pingSeconds = int(pingPeriod / time.Second)
-	// cursorPeriod is how often a session whose topics may be silent is given
-	// a new cursor, so that retention does not overtake the one it has.
+	// cursorPeriod is how often a session whose topics may be silent is given a
+	// new cursor, so that retention does not remove what comes after the one it
+	// has.
 	cursorPeriod = time.Minute
 )
 
@@ -191,9 +192,9 @@ func (l *Sessions) attend(ctx context.Context) {
 	}
 }
 
-// Ready says why no new client should be sent here (nil: it should). A log
-// that has been away for less than tolerance does not count: if it did, an
-// outage of the log would take every pod, and the page with them, away.
+// Ready says why no new client should be sent here (nil: it should). A log that
+// has been away for less than tolerance is no reason: else an outage of the log
+// would take all pods out of service at once, and the page with them.
 func (l *Sessions) Ready(tolerance time.Duration) error {
 	if l.shared.members.Leaving() {
 		return errors.New("draining: this server is going away")

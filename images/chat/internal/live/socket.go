@@ -16,18 +16,19 @@ const (
 	// (goodbyeBuffer) the first takes no time. Twice it is within the 5 s in
 	// which a slow reader has to be closed.
 	goodbyeWait = 2 * time.Second
-	// sendBuffer is the socket's send buffer in bytes (the kernel takes
-	// double): what a slow reader costs beside its outbox. goodbyeBuffer is
-	// what it is raised to when the session is closed for slowness, so that
-	// the frame under way (at most maxJoined, or one message) and the close
-	// frame have room, and the client finds the reason when it reads again.
-	// 208 KiB is Linux's default net.core.wmem_max.
+	// sendBuffer is the socket's send buffer in bytes; the kernel takes double.
+	// So much memory a slow reader takes beside its outbox. goodbyeBuffer is
+	// what it is raised to when the session is closed for slowness, so that the
+	// frame under way (at most maxJoined, or one message) and the close frame
+	// have room, and the client finds the reason when it reads again. 208 KiB
+	// is Linux's default net.core.wmem_max.
 	sendBuffer    = 48 << 10
 	goodbyeBuffer = 208 << 10
-	// writeWait is how long one write may take before the client counts as gone.
-	// takeWait is how long a session that waits for its client sees it take
-	// nothing. It looks that often, so it notices within twice that: before
-	// the write fails, so that the client can be told.
+	// writeWait is how long one write may take before the client counts as
+	// gone. takeWait is how long a client may take nothing while its session
+	// waits for it. The session looks once in takeWait, so it notices within
+	// twice that. This is before the write fails, so the close frame can still
+	// be sent.
 	writeWait = 10 * time.Second
 	takeWait  = 4 * time.Second
 	// maxJoined is how large a frame may grow by joining, in bytes.

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// logPatience is how long hello waits for a log that cannot be reached,
-	// when what this server remembers does not suffice to answer it.
+	// logPatience is how long hello waits for a log that cannot be reached, if
+	// the window is not enough to answer it.
 	logPatience = 30 * time.Second
 	// retryWait is the pause between two attempts.
 	retryWait = 250 * time.Millisecond
@@ -37,7 +37,7 @@ func (s *session) subscribe(ctx context.Context, topics chat.TopicSet, filter *f
 		s.end(wire.CloseGoingAway)
 		return errEnded
 	}
-	s.alive() // the client could not be heard meanwhile
+	s.alive() // the client was not read meanwhile
 	if s.seat != nil {
 		s.tellRooms()
 		s.renewRooms() // the sight may have grown meanwhile
@@ -59,8 +59,9 @@ func (s *session) begin(ctx context.Context, cursor string, most int) (*catchUp,
 	return s.beginLatest(ctx, hub, most)
 }
 
-// sync brings the hub up to date with the log. Without the log, what the hub
-// has must do, if the client has not seen more than that; else it waits.
+// sync brings the hub up to date with the log. While the log is away, it takes
+// what the hub has, if the client has not seen more than that. Otherwise it
+// waits.
 func (s *session) sync(ctx context.Context, cursor string) (feed.Snapshot, []chat.Pos, error) {
 	ctx, cancel := context.WithTimeout(ctx, logPatience)
 	defer cancel()
@@ -94,10 +95,10 @@ func within(pos, low, high []chat.Pos) bool {
 	return true
 }
 
-// honour gives the position of a cursor if everything after it is there still:
-// of this log, not before its floor, and not after its end (a log that lost
-// its tail). Where retention has removed all there was, the floor may be after
-// the end.
+// honour gives the position of a cursor if everything after it is still there.
+// The cursor must be of this log, not before its floor and not after its end:
+// after the end it is where the log has lost its tail. Where retention has
+// removed everything, the floor may be after the end.
 func honour(text string, hub feed.Snapshot, floor []chat.Pos) ([]chat.Pos, bool) {
 	low := slices.Clone(floor)
 	for part, head := range hub.Head {

@@ -11,9 +11,9 @@ import (
 	"chatapp/chat/internal/wire"
 )
 
-// Presence counts the people connected over all servers, and the servers: it
-// tells the others who is here, learns the sum, and tells every member when
-// that is another. It is safe for use by many goroutines.
+// Presence counts the servers, and the people connected to all of them. It
+// tells the others who is here, learns the sum, and tells every member when the
+// sum changes. It is safe for use by many goroutines.
 type Presence struct {
 	server  string // of this process alone, however servers are named
 	others  chat.Presence
@@ -62,8 +62,8 @@ func (p *Presence) Run(ctx context.Context) {
 	}
 }
 
-// ask tells the others how many are here. Without an answer, what the others
-// had last stays.
+// ask tells the others how many are here, and learns the sum. Without an answer
+// it keeps the sum of the last one.
 func (p *Presence) ask(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, presenceWait)
 	defer cancel()
@@ -97,9 +97,9 @@ func (p *Presence) asked() (here int, crowd chat.Crowd) {
 	return p.here.People, p.crowd
 }
 
-// Online is who is connected over all servers: those that the others had when
-// last asked, and those that are here now. An account may be here and there, so
-// Users follows at the next question.
+// Online is who is connected to any server: those that the others had when last
+// asked, and those that are here now. An account may be both here and there, so
+// Users changes only with the next answer.
 func (p *Presence) Online() Online {
 	now := p.members.here()
 	p.mu.Lock()
@@ -111,7 +111,7 @@ func (p *Presence) Online() Online {
 	}
 }
 
-// Inform tells a member the number online, now and whenever it is another.
+// Inform tells a member the numbers online, now and whenever they change.
 func (p *Presence) Inform(place *Place) {
 	online := p.Online()
 	p.members.inform(place, online)

@@ -1,6 +1,5 @@
-// Package filter is the language in which a reader says which messages he
-// wants: parse, print, match. It is pure, and imports no other room of the
-// house.
+// Package filter is the language in which readers say which messages they want:
+// it parses, prints and matches. It imports no other package of this module.
 //
 //	filter  = clause { "OR" clause }           a message matches when one clause does
 //	clause  = term { term }                    … when every term does
@@ -41,9 +40,9 @@ type Expr struct {
 	text string
 }
 
-// String is the canonical text: two filters with the same meaning by way of
-// case, spacing, quotes and needless parentheses have the same one. It can be
-// read again, and then prints the same.
+// String is the canonical text. Filters that differ only in case, spacing,
+// quotes and needless parentheses have the same one. It can be read again, and
+// then prints the same.
 func (e *Expr) String() string { return e.text }
 
 // node is one of: and, or, not, word, tag, from, topic, instant, during, is.

@@ -9,8 +9,8 @@ import (
 )
 
 // fold puts s into NFC and each character into the form that stands for all
-// that Unicode's simple case folding makes equal to it. Only equality of two
-// results means something.
+// that Unicode's simple case folding makes equal to it. Results are for
+// comparing, not for showing.
 func fold(s string) string {
 	ascii, lower := true, true
 	for i := range len(s) {

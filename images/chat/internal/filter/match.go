@@ -29,7 +29,7 @@ type Folded struct {
 	reply, deleted              bool
 }
 
-// Fold makes m ready. It is the dear part of matching: do it once.
+// Fold makes m ready. It takes more time than the matching: do it once.
 func Fold(m Message) Folded {
 	return Folded{
 		content: fold(m.Content), name: fold(m.Name), email: fold(m.Email), topic: fold(m.Topic),
@@ -50,7 +50,7 @@ func (m *Matcher) Key() string { return m.key }
 // Match reports whether the message matches. A deleted one never does.
 func (m *Matcher) Match(f *Folded) bool { return !f.deleted && m.match(f) }
 
-// Reader is who reads, as far as a filter asks.
+// Reader is what a filter may ask about its reader.
 type Reader struct {
 	Account string            // for is:mine; empty for a guest
 	Rooms   map[string]string // for topic: the reader's rooms, by topic, and their names

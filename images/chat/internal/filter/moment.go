@@ -38,7 +38,7 @@ func parseMoment(s string) (moment, bool) {
 	return moment{ms: ms, text: strings.ToUpper(s)}, ok
 }
 
-// parseInstant reads an RFC 3339 instant and holds it to the letter.
+// parseInstant reads an RFC 3339 instant, strictly.
 func parseInstant(s string) (ms int64, ok bool) {
 	const plain = len("2006-01-02T15:04:05")
 	if len(s) <= plain {
@@ -67,7 +67,7 @@ func parseInstant(s string) (ms int64, ok bool) {
 	return ms + t.UnixMilli(), err == nil
 }
 
-// longAgo is before every message: what a longer time ago counts as.
+// longAgo is before every message. Times that lie further back count as it.
 const longAgo = int64(math.MaxInt64) / 4
 
 func parseAgo(s string) (moment, bool) {

@@ -279,5 +279,5 @@ func (p *parser) field(start int, name, value string) node {
 	}
 }
 
-// readable reports whether s can stand in a message at all.
+// readable reports whether a message can hold s.
 func readable(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }

@@ -14,8 +14,8 @@ type Keyed struct {
 	buckets map[string]*Bucket
 }
 
-// maxKeys is how many clients are remembered. At that number those who have
-// their whole burst again are forgotten; that changes nothing for them.
+// maxKeys is how many clients are remembered. At that number, those that have
+// their whole burst again are forgotten, which changes nothing for them.
 const maxKeys = 10_000
 
 // NewKeyed makes the buckets of one rate.
@@ -48,7 +48,7 @@ func (k *Keyed) forget() {
 			delete(k.buckets, key)
 		}
 	}
-	if len(k.buckets) >= maxKeys { // a flood of keys: begin again rather than grow
+	if len(k.buckets) >= maxKeys { // a flood of keys: forget all rather than grow
 		clear(k.buckets)
 	}
 }

@@ -2,11 +2,11 @@ package limit
 
 import "net/netip"
 
-// Source gives what somebody at an address ("ip:port") is counted under for
-// limits: the IP address, of IPv6 the network that one customer has. Behind a
-// node port or a proxy many people have the same one, so limits by source are
-// to be far above what one person does. (The address a guest claims to have
-// says nothing: it can be changed at will, and used to shut out its owner.)
+// Source gives the key for limits of a client at an address ("ip:port"): the IP
+// address or, for IPv6, the network of one customer. Behind a node port or a
+// proxy many people have the same one, so limits by source must be far above
+// what one person does. (The email address of a guest is no key: a guest can
+// change it at will, and could use up the limit of its owner.)
 func Source(address string) string {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {

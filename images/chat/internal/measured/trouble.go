@@ -7,8 +7,8 @@ import (
 	"chatapp/chat/internal/trouble"
 )
 
-// NewFailures registers with r how often accesses to a store have failed, and
-// gives what counts them.
+// NewFailures registers with r the metric of failed accesses to a store, and
+// gives the function that counts them.
 func NewFailures(r prometheus.Registerer) func(access trouble.Access, cause string) {
 	counts := promauto.With(r).NewCounterVec(prometheus.CounterOpts{
 		Name: "chat_store_failures_total",

@@ -21,8 +21,7 @@ type Unknown struct {
 	damaged map[chat.ID]struct{}   // logged
 }
 
-// maxDamaged bounds how many damaged positions are logged one by one: after
-// so many the log as a whole is in need of help.
+// maxDamaged bounds how many damaged positions are logged one by one.
 const maxDamaged = 1000
 
 // NewUnknown registers the metric with r.

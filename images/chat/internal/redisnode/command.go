@@ -42,7 +42,7 @@ type System struct {
 // Command runs "chat redis ARGS". With nil it is done; a command that becomes
 // another program does not return when it succeeds.
 func Command(ctx context.Context, args []string, sys System) error {
-	redis.SetLogger(noLog{}) // what it would say, the errors say
+	redis.SetLogger(noLog{}) // the errors say the same
 	if len(args) == 0 || args[0] == "--help" || args[0] == "-h" {
 		fmt.Fprint(sys.Out, usage)
 		return nil
@@ -86,7 +86,7 @@ func (noLog) Printf(context.Context, string, ...any) {}
 // Ports of every node.
 const redisPort, sentinelPort = 6379, 26379
 
-// fromEnvironment makes the node that a pod's environment tells of.
+// fromEnvironment makes the node that a pod's environment describes.
 func fromEnvironment(sys System) (*Node, error) {
 	env := func(name, otherwise string) string {
 		if v := sys.Env(name); v != "" {
@@ -169,7 +169,7 @@ func copyProgram(from, to string) (err error) {
 	}
 	defer in.Close()
 	if err := os.Remove(to); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err // what an earlier try has left, and could not be written to
+		return err // an earlier try has left it, and it cannot be written to
 	}
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o555)
 	if err != nil {

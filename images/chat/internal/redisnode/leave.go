@@ -68,8 +68,8 @@ func (n *Node) Leave(ctx context.Context) (err error) {
 		return fmt.Errorf("hold the writes: %w", err)
 	}
 	defer func() {
-		// Whether it is the master still or a replica by now: nothing waits any
-		// longer.
+		// Whether this node is still master or a replica by now: writers wait
+		// no longer.
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 		defer cancel()
 		if undo := n.tell(late, "client", "unpause"); undo != nil {
@@ -102,9 +102,9 @@ func (n *Node) tell(ctx context.Context, command ...any) error {
 	return n.ask(ctx, n.local(), n.Me.Redis, command...).Err()
 }
 
-// awaitReplicas waits until every replica has received all that is written,
-// for Sentinel may promote any of them. It asks them themselves: what the
-// master knows of them is up to a second old.
+// awaitReplicas waits until every replica has received all that is written, for
+// Sentinel may promote any of them. It asks the replicas: what the master knows
+// of them is up to a second old.
 func (n *Node) awaitReplicas(ctx context.Context) error {
 	for begin := time.Now(); ; {
 		r, err := n.role(ctx, n.local(), n.Me.Redis)
@@ -128,10 +128,10 @@ func (n *Node) awaitReplicas(ctx context.Context) error {
 }
 
 // failover has one of the other Sentinels promote a replica, and gives the new
-// master once that Sentinel has made sure of it.
+// master once that Sentinel names it.
 //
-// It keeps to the Sentinel that took the order: another one, which has not heard
-// of the new master yet, would begin a failover of its own.
+// It asks the same Sentinel all the time: another one, which has not heard of
+// the new master yet, would begin a failover of its own.
 func (n *Node) failover(ctx context.Context) (Addr, error) {
 	for at := 0; ; {
 		peer := n.Peers[at%len(n.Peers)]
@@ -140,7 +140,8 @@ func (n *Node) failover(ctx context.Context) (Addr, error) {
 			return master, nil
 		}
 		if err == nil {
-			// Once more if it has given up; while it is at it, it says so.
+			// It is asked again in case it has given up. If it has not, it
+			// answers that it is at work.
 			err = n.ask(ctx, peer.Host, peer.Sentinel, "sentinel", "failover", MasterName).Err()
 			if redis.HasErrorPrefix(err, "INPROG") {
 				err = nil

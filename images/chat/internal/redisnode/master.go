@@ -18,21 +18,22 @@ import (
 const (
 	// strangerWait is how long the first node of a set that nobody knows waits
 	// for the others before it begins without them. They are started together;
-	// one that is there says whether it has data. One that is not there for so
-	// long has no place on this cluster yet.
+	// one that is there says whether it has data. One that has not come by then
+	// has no place on this cluster yet.
 	strangerWait = 30 * time.Second
 	// startPause is between two looks for a master.
 	startPause = time.Second
 )
 
-// naming is a Sentinel's word on who is master. That of the higher epoch holds.
+// naming is what a Sentinel says about who is master. The one of the higher
+// epoch holds.
 type naming struct {
 	epoch  int64
 	master Addr // Sentinel is 0
 }
 
-// master decides where the truth is; the node starts as master if that is
-// itself. It waits as long as beginning could destroy what others hold.
+// master decides which node is master. The node starts as master if that is
+// itself. It waits while a start could destroy what others hold.
 func (n *Node) master(ctx context.Context) (Addr, error) {
 	begin := time.Now()
 	for told := false; ; told = true {
@@ -64,8 +65,8 @@ func (n *Node) master(ctx context.Context) (Addr, error) {
 	}
 }
 
-// namedMaster is who is master as the other Sentinels say, or as this node's
-// own has written down.
+// namedMaster is the master that the other Sentinels name, or that this node's
+// own Sentinel has written down.
 func (n *Node) namedMaster(ctx context.Context) naming {
 	var best naming
 	take := func(said naming) {
@@ -129,8 +130,8 @@ func writtenMaster(path string) (said naming) {
 	return said
 }
 
-// actingMaster is who is master as the other Redis themselves say; the zero
-// Addr: they do not say.
+// actingMaster is the node that the other Redis take for their master; the zero
+// Addr: they name none.
 func (n *Node) actingMaster(ctx context.Context) Addr {
 	for _, peer := range n.Peers {
 		switch r, err := n.role(ctx, peer.Host, peer.Redis); {

@@ -1,18 +1,19 @@
 // Package redisnode runs one node of the set that holds the log on Kubernetes:
-// a Redis, and the Sentinel beside it. It decides as what a Redis starts, writes
-// the configuration of both, says when a Redis is ready, and hands the master
-// over before a node leaves. Redis and Sentinel themselves are the official
-// ones: this binary is put beside them, and becomes them (exec).
+// a Redis, and the Sentinel beside it. It decides whether a Redis starts as
+// master or as a replica, and writes the configuration of both. It says when a
+// Redis is ready, and hands the master over before a node leaves. Redis and
+// Sentinel are the official ones: this binary is put beside them, and becomes
+// them (exec).
 //
 // # Who is master
 //
-// The Sentinels know best, for each failover has a higher epoch than the one
-// before; then the other Redis; if nobody knows anything, the set is new, and
-// its first node begins as master.
+// The word of the Sentinels comes first, for each failover has a higher epoch
+// than the one before. Then comes that of the other Redis. If no node names a
+// master, the set is new, and its first node begins as master.
 //
 // A node that is named master but has an empty disk does not begin: the others
-// would copy its emptiness. It waits until another is named, or until all others
-// are there and have nothing either.
+// would copy it and lose their data. It waits until another node is named, or
+// until all others answer and have no data either.
 package redisnode
 
 import (
@@ -57,10 +58,11 @@ type Passwords struct {
 	Chat, ChatAlso, System, SystemAlso string
 }
 
-// PublicPassword is what the passwords begin with that chatapp.yaml comes with.
+// PublicPassword is the beginning of the passwords in chatapp.yaml, which
+// everybody can read.
 const PublicPassword = "chatappChangeMe"
 
-// Node is one node of the set. Its methods keep nothing in it.
+// Node is one node of the set. Its methods do not change it.
 type Node struct {
 	Name  string // redis-0; the Sentinel's id is made of it
 	Me    Addr
@@ -180,7 +182,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// await waits until a name can be looked up: a pod's name may come after it.
+// await waits until a name can be looked up: the name of a pod may be there
+// later than the pod.
 func await(ctx context.Context, host string) error {
 	for {
 		_, err := net.DefaultResolver.LookupHost(ctx, host)

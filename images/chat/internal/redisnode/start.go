@@ -71,8 +71,8 @@ func (n *Node) configureRedis(ctx context.Context) error {
 	return write(n.redisConf(), redisConfTemplate, conf, nil)
 }
 
-// configureSentinel writes sentinel.conf. What an earlier start has learnt
-// stays; users and passwords may be new.
+// configureSentinel writes sentinel.conf. What Sentinel has learned stays;
+// users and passwords may be new.
 func (n *Node) configureSentinel(ctx context.Context) error {
 	if err := await(ctx, n.Me.Host); err != nil {
 		return err

@@ -104,7 +104,7 @@ func StartCluster(t testing.TB, replicas bool) *Cluster {
 	node := func() *Server {
 		return Start(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
 			"--cluster-replica-validity-factor", "0",
-			// One master's death is the business of its own slots alone.
+			// If one master dies, the slots of the others go on.
 			"--cluster-require-full-coverage", "no")
 	}
 	for range masters {

@@ -1,6 +1,6 @@
 // Package trouble keeps account of what a store cannot do at the moment, and
-// why: so that each cause is logged once when it begins and once when it ends,
-// is counted, and can be told to whoever asks.
+// why. Each cause is logged once when it begins and once when it ends. It is
+// counted, and readyz can tell it.
 package trouble
 
 import (
@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Access is what was tried.
+// Access is a kind of access to a store.
 type Access string
 
 // The two kinds of access. What can be written can be read as well.
@@ -24,7 +24,7 @@ const (
 	Writes Access = "writes"
 )
 
-// Cause is why it failed.
+// Cause is why an access failed.
 type Cause struct {
 	Code   string // one word, of a small set: OOM, say
 	Reason string // what the store does, in words for anybody: "is full"
@@ -133,8 +133,8 @@ func (b *Book) In(place string, access Access) bool {
 	return troubled
 }
 
-// Note has a sentence told until another takes its place; "" takes it away. It
-// is for what is wrong though nothing fails yet, and is logged when it changes.
+// Note sets the sentence about a topic; "" removes it. It is for what is wrong
+// although nothing fails yet. It is logged when it changes.
 func (b *Book) Note(topic, sentence string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

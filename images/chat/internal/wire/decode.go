@@ -19,7 +19,7 @@ const Subprotocol = "chat.v1"
 
 // The frames that clients send.
 type (
-	// Hello opens the conversation.
+	// Hello is the first frame of a client.
 	Hello struct {
 		Topics chat.TopicSet
 		Cursor string  // empty: none
@@ -166,7 +166,8 @@ func decodeSubscribe(data []byte) (any, *chat.Error) {
 }
 
 // DecodeDraft reads the fields of a draft from the body of an HTTP post.
-// Whether it is acceptable is not decided here, but that it is not ephemeral.
+// Whether it is acceptable is not decided here, except that it must not be
+// ephemeral.
 func DecodeDraft(data []byte) (chat.Draft, *Unreadable) {
 	d, ephemeral, err := decodeDraft(data)
 	if err == nil && ephemeral {
@@ -193,7 +194,7 @@ func decodeDraft(data []byte) (chat.Draft, bool, *chat.Error) {
 		return chat.Draft{}, false, badFrame("post: send a JSON object in which key, topic, name, email, content and reply_to are strings, ephemeral true or false")
 	}
 	topic := chat.DefaultTopic
-	if f.Topic.set { // null is empty, as in the other fields, and refused
+	if f.Topic.set { // null counts as empty, as in the other fields, and is refused
 		topic = f.Topic.value
 	}
 	d := chat.Draft{Key: f.Key, Topic: topic, Name: f.Name, Email: f.Email, Content: f.Content}
@@ -203,7 +204,7 @@ func decodeDraft(data []byte) (chat.Draft, bool, *chat.Error) {
 	return d, f.Ephemeral, nil
 }
 
-// idOf reads the id of a message; what is none is that of no message.
+// idOf reads the id of a message. For a text that is no id it gives noMessage.
 func idOf(s string) chat.ID {
 	id, err := chat.ParseID(s)
 	if err != nil {
@@ -212,7 +213,7 @@ func idOf(s string) chat.ID {
 	return id
 }
 
-// noMessage is the id of no message: no log is at the end of time.
+// noMessage is an id that no log gives: its time is the last there is.
 var noMessage = chat.ID{Pos: chat.MaxPos, Part: chat.MaxPartitions - 1}
 
 func decodeVote(data []byte) (any, *chat.Error) {

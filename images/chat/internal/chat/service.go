@@ -10,7 +10,7 @@ import (
 
 // Service is the use cases of the chat, and the only road to the log: it
 // checks what people hand in, groups what they post at the same moment into
-// one append, reads back what they may see, and feeds the live side.
+// one append, reads back what they may see, and reads the log for live delivery.
 //
 // A call for a person takes the Principal. The calls that take none (Follow,
 // Recent, State) are for the server itself: what they give is shown only

@@ -40,9 +40,9 @@ type topicList struct {
 	stale     bool      // fresh has something newer
 	sortAfter time.Time // not before
 
-	through []Pos         // what was heard of each partition
-	posted  []Pos         // by this process
-	moved   chan struct{} // closed, and replaced, when through moves
+	through  []Pos         // what was heard of each partition
+	posted   []Pos         // by this process
+	advanced chan struct{} // closed, and replaced, when through advances
 }
 
 // topicScan is one scan. err is valid when done is closed.
@@ -78,7 +78,7 @@ const (
 
 func newTopicList(log Log) *topicList {
 	l := &topicList{
-		log: log, moved: make(chan struct{}),
+		log: log, advanced: make(chan struct{}),
 		through: make([]Pos, log.Partitions()), posted: make([]Pos, log.Partitions()),
 	}
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
@@ -119,8 +119,8 @@ func (l *topicList) heard(part int, batch Batch) {
 	defer l.mu.Unlock()
 	if batch.Through.Compare(l.through[part]) > 0 {
 		l.through[part] = batch.Through
-		close(l.moved)
-		l.moved = make(chan struct{})
+		close(l.advanced)
+		l.advanced = make(chan struct{})
 	}
 	for _, e := range batch.Events {
 		if !e.Kind.IsMessage() {
@@ -224,7 +224,7 @@ func (l *topicList) hearOwn(ctx context.Context) {
 	var timeout <-chan time.Time
 	for {
 		l.mu.Lock()
-		moved, behind := l.moved, false
+		advanced, behind := l.advanced, false
 		for part, pos := range l.posted {
 			behind = behind || pos.Compare(l.through[part]) > 0
 		}
@@ -238,7 +238,7 @@ func (l *topicList) hearOwn(ctx context.Context) {
 			timeout = timer.C
 		}
 		select {
-		case <-moved:
+		case <-advanced:
 		case <-timeout: // the tails will not say it: the log was read anew, perhaps
 			l.mu.Lock()
 			copy(l.posted, l.through)

@@ -9,7 +9,7 @@ import (
 
 // Balance moves members away while this server has clearly more people than the
 // mean. A connection stays where it was made, so servers that come later get
-// new clients only; A member that is moved goes where the load balancer sends
+// new clients only. A member that is moved goes where the load balancer sends
 // it.
 type Balance struct {
 	Members  *Members

@@ -62,10 +62,10 @@ func (s *Subscription) unname() {
 	for slot, topic := range s.named {
 		a, place := s.group.audiences[topic], s.places[slot]
 		last := len(a.members) - 1
-		moved := a.members[last]
-		a.members[place], a.members[last] = moved, member{}
+		other := a.members[last]
+		a.members[place], a.members[last] = other, member{}
 		a.members = a.members[:last]
-		moved.s.places[moved.slot] = place
+		other.s.places[other.slot] = place
 		if last == 0 {
 			delete(s.group.audiences, topic)
 		}

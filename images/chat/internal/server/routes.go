@@ -24,7 +24,7 @@ func New(c Config, service *chat.Service, sessions *live.Sessions, metrics *live
 	page, docs fs.FS, logger *slog.Logger,
 ) (*http.Server, error) {
 	s := &Server{
-		config: c, service: service, live: sessions, metrics: metrics,
+		config: c, service: service, sessions: sessions, metrics: metrics,
 		logger:  logger.With("component", "server"),
 		posts:   limit.NewKeyed(limit.Rate{PerSecond: c.PostRate, Burst: c.PostBurst}),
 		signIns: limit.NewKeyed(limit.Rate{PerSecond: c.SignInRate / 60, Burst: int(min(c.SignInRate, 1e6))}),
@@ -108,7 +108,7 @@ func Admin(c Config, registry *prometheus.Registry, sessions *live.Sessions) *ht
 }
 
 func (s *Server) websocket(w http.ResponseWriter, r *http.Request) {
-	if status, err := s.live.Accept(w, r); err != nil {
+	if status, err := s.sessions.Accept(w, r); err != nil {
 		writeProblem(w, status, err)
 	}
 }

@@ -55,7 +55,7 @@ type People struct {
 type Server struct {
 	config   Config
 	service  *chat.Service
-	live     *live.Sessions
+	sessions *live.Sessions
 	metrics  *live.Metrics
 	logger   *slog.Logger
 	requests *prometheus.CounterVec

@@ -40,16 +40,16 @@ func (s Snapshot) After(interest Interest, pos []chat.Pos) []Item {
 func (s Snapshot) Last(interest Interest, pos chat.Pos, n int) []Item {
 	found := make([]Item, 0, min(n, 64))
 	for i := len(s.items) - 1; i >= 0 && len(found) < n; i-- {
-		it := s.items[i]
+		it := &s.items[i]
 		if it.ID.Pos.Compare(pos) <= 0 || !interest.Wants(it.Topic) {
 			continue
 		}
 		if interest.Filter != nil {
-			if !s.fresh([]Item{it})[0].matches(interest.Filter) {
+			if !s.fresh([]Item{*it})[0].matches(interest.Filter) {
 				continue
 			}
 		}
-		found = append(found, it)
+		found = append(found, *it)
 	}
 	slices.Reverse(found) // in order already, but for partitions that overlap
 	Sort(found)

@@ -98,7 +98,21 @@ func (s *session) readFrame(ctx context.Context) error {
 	if bad != nil {
 		return s.refuse(bad)
 	}
-	return s.handle(ctx, f)
+	switch f.(type) {
+	case wire.Hello, wire.Subscribe, wire.History:
+		return apart(func() error { return s.handle(ctx, f) })
+	default:
+		return s.handle(ctx, f)
+	}
+}
+
+// apart runs do on a goroutine of its own and waits for its end. What looks
+// through the log needs a deep stack for a moment; the session's goroutine, which
+// mostly waits, would keep it: 3 KiB for each connection.
+func apart(do func() error) error {
+	done := make(chan error)
+	go func() { done <- do() }()
+	return <-done
 }
 
 // handle serves one frame. Its error ends the session.

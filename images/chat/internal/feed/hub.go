@@ -108,10 +108,12 @@ func (h *Hub) add(s *Subscription) {
 	s.name()
 }
 
-// Renew tells the hub that the sight of a subscription has grown. If it has
-// shrunk, nothing need be said: the hub asks it at each delivery. The
-// subscription may have ended, and may be nil.
-func (h *Hub) Renew(s *Subscription) {
+// Renew tells the hub that the sight of a subscription has grown, or that its
+// rooms have other names. names gives those; the hub calls it, under its mutex,
+// if the subscription has a filter. If the sight has shrunk, nothing need be
+// said: the hub asks it at each delivery. The subscription may have ended, and
+// may be nil.
+func (h *Hub) Renew(s *Subscription, names func() map[string]string) {
 	if s == nil {
 		return
 	}
@@ -120,6 +122,14 @@ func (h *Hub) Renew(s *Subscription) {
 	defer h.mu.Unlock()
 	if list := *s.list(); s.at >= len(list) || list[s.at] != s {
 		return // it has ended
+	}
+	if old := s.interest.Filter; old != nil {
+		if again := old.Rebind(names()); again.Key() != old.Key() {
+			h.remove(s)
+			s.interest.Filter, s.named = again, named
+			h.add(s)
+			return
+		}
 	}
 	s.unname()
 	s.named = named
@@ -134,10 +144,14 @@ func (h *Hub) Detach(s *Subscription) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	list, g := s.list(), s.group
-	if s.at >= len(*list) || (*list)[s.at] != s {
-		return // Lost
+	if list := *s.list(); s.at < len(list) && list[s.at] == s { // else Lost
+		h.remove(s)
 	}
+}
+
+// remove takes out a subscription that has not ended.
+func (h *Hub) remove(s *Subscription) {
+	list, g := s.list(), s.group
 	last := len(*list) - 1
 	(*list)[s.at] = (*list)[last]
 	(*list)[s.at].at = s.at

@@ -42,6 +42,11 @@ func Fold(m Message) Folded {
 type Matcher struct {
 	key   string
 	match func(*Folded) bool
+
+	expr    *Expr
+	account string
+	read    time.Time
+	topics  bool // it asks for topics, which may be rooms' names
 }
 
 // Key names all matchers that match the same messages; it must not be shown.
@@ -58,10 +63,11 @@ type Reader struct {
 
 // Compile binds e to a reader, and to the moment at which the server read the
 // frame, from which relative times are counted. Rooms have the names that they
-// have at that moment.
+// have at that moment; Rebind gives them later ones.
 func (e *Expr) Compile(reader Reader, read time.Time) *Matcher {
 	c := &compiler{account: reader.Account, now: read.UnixMilli(), rooms: reader.Rooms}
-	m := &Matcher{match: c.compile(e.root), key: e.text}
+	m := &Matcher{match: c.compile(e.root), key: e.text, expr: e, account: reader.Account, read: read}
+	m.topics = len(c.usesRooms) > 0
 	if c.usesNow {
 		m.key += "\x00" + strconv.FormatInt(c.now, 10)
 	}
@@ -72,6 +78,16 @@ func (e *Expr) Compile(reader Reader, read time.Time) *Matcher {
 		m.key += "\x00" + room
 	}
 	return m
+}
+
+// Rebind gives the matcher for the rooms that its reader has now, by topic, and
+// their names: it joins some and leaves others, and they are renamed. All else
+// stays, the moment too.
+func (m *Matcher) Rebind(rooms map[string]string) *Matcher {
+	if !m.topics {
+		return m
+	}
+	return m.expr.Compile(Reader{Account: m.account, Rooms: rooms}, m.read)
 }
 
 type compiler struct {

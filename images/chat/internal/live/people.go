@@ -105,7 +105,15 @@ func (s *session) tellRooms() {
 }
 
 // renewRooms implements ringer.
-func (s *session) renewRooms() { s.feed.Hub().Renew(s.subscription.Load()) }
+func (s *session) renewRooms() {
+	s.feed.Hub().Renew(s.subscription.Load(), func() map[string]string {
+		names := map[string]string{}
+		for _, room := range s.seat.Rooms() {
+			names[room.ID] = room.Name
+		}
+		return names
+	})
+}
 
 // tellRoomsAfter implements ringer.
 func (s *session) tellRoomsAfter(gap time.Duration) bool {

@@ -288,3 +288,58 @@ func TestRoomsFrameIsSeldom(t *testing.T) {
 		}
 	})
 }
+
+// TestFilterFollowsRoomNames: a filter by a room's name goes by the rooms that
+// its reader has now, and by their present names.
+func TestFilterFollowsRoomNames(t *testing.T) {
+	onStages(t, server.Config{}, func(t *testing.T, pods []*pod) {
+		here, there := pods[0], pods[1]
+		ann, bob := enrol(t, here, "ann"), enrol(t, here, "bob")
+		c := bob.hello(there, `,"filter":"topic:den"`)
+		c.until(`"type":"rooms"`)
+		id := roomOf(t, here, ann, bob) // which is called den
+		n, missed := 0, ""
+		say := func() string {
+			t.Helper()
+			n++
+			key := fmt.Sprint("k", n)
+			ann.does(here, "POST", "/messages", fmt.Sprintf(`{"key":%q,"topic":%q,"content":"x"}`, key, id), 201)
+			return fmt.Sprintf(`"key":%q`, key)
+		}
+		// hears tells whether a message comes, before the answer to what is asked after it was sent.
+		hears := func(key string) bool {
+			t.Helper()
+			for {
+				c.write(text(`{"type":"history","ref":"h","topic":"` + id + `","limit":1}`))
+				came := false
+				for {
+					got := c.next()
+					live := strings.Contains(got, `"type":"messages"`)
+					came = came || live && strings.Contains(got, key)
+					if live && missed != "" && strings.Contains(got, missed) {
+						t.Errorf("by its old name is heard %s", got)
+					}
+					if strings.Contains(got, `"ref":"h"`) {
+						if came || strings.Contains(got, key) {
+							return came
+						}
+						break // the room, or the message, is not there yet
+					}
+				}
+			}
+		}
+		soon(t, "a room that came later is heard", func() bool { return hears(say()) })
+		ann.does(here, "PATCH", "/rooms/"+id, `{"name":"attic"}`, 200)
+		c.until(`"type":"rooms"`, "attic")
+		missed = say()
+		ann.does(here, "PATCH", "/rooms/"+id, `{"name":"DEN"}`, 200)
+		soon(t, "by a name that fits it is heard again", func() bool { return hears(say()) })
+		ann.does(here, "POST", "/messages", `{"key":"t","topic":"tea","content":"not of the den"}`, 201)
+		ann.does(here, "POST", "/messages", fmt.Sprintf(`{"key":"end","topic":%q,"content":"x"}`, id), 201)
+		for got := ""; !strings.Contains(got, `"key":"end"`); {
+			if got = c.next(); strings.Contains(got, "not of the den") {
+				t.Errorf("through the filter comes %s", got)
+			}
+		}
+	})
+}

@@ -51,7 +51,7 @@ var sentences = []struct{ chapter, sentence, tests string }{
 	{"ephemeral", "frame, ack, refusals", "TestPlays TestAsyncAPI"},
 	{"ephemeral", "dropped before anything else", "TestEphemeralsAreDroppedFirst"},
 	{"filters", "grammar, errors and their places, what matches", "TestGoldenParse TestGoldenMatch"},
-	{"filters", "in hello, subscribe, history and HTTP; pages; refusals change nothing", "TestFilteredReaders TestPlays"},
+	{"filters", "in hello, subscribe, history and HTTP; pages; refusals change nothing", "TestFilteredReaders TestPlays TestFilterFollowsRoomNames"},
 	{"filters", "saved ones", "TestSavedFilters TestRulesOfSavedFilters"},
 }
 

@@ -38,14 +38,41 @@ dispatch   how many users of each kind, and on which workers
 vitals     how a load process itself is: CPU, lag
 posting    who posts when, and where each post that was due ended
 worker     one load process: its messages with the master
+heartbeat  how a worker knows that its master lives, and comes back to one
 ending     the end of a run in a worker: books, histories, hearing out
 tables     our rows in Locust's own tables
 run        one run's record on the master: evidence, exit code, summary
-master     leads runs: start, shares, drain, settle, judge
+master     leads runs: start, shares, the stop
+closing    the end of a run on the master: from the last post to the verdict
 artefacts  what a run leaves on disk
 targets    which chats may be loaded (pure)
 form       Start and Edit of the web UI: what is refused, and why
 webtab     what the lab adds to the web UI: the Chat tab, checks, downloads (weblogin: the login)
 setup      puts all this into Locust
 ========== ==========================================================================
+
+A worker speaks with the master in Locust's own messages (all named ``chat_…``); in a single-process
+run (no ``--master``) both sides live in one process and the messages are calls. Each has ``run`` in
+its data, and those of a worker its number as ``worker``.
+
+=============  =========  ==========================================================================
+message        direction  data
+=============  =========  ==========================================================================
+chat_start     to worker  options, targets, boot (kernel id), elapsed (µs since the run began),
+                          probed (whether some workers are probes), hands (of accounts and rooms,
+                          by Locust's id of the worker)
+chat_rate      to worker  rate: this worker's posts a second
+chat_ping      to master  asked: our clock, µs
+chat_pong      to worker  asked, clock (the master's), boot; ``run`` is the last one, or "";
+                          on: whether it is on
+chat_join      to master  we are not in the run that is on: tell us about it
+chat_report    to master  one second: second, slot, counts, pods, posters, users, cpu, evidence
+chat_drain     to worker  stop posting; wait for answers; close the books
+chat_posted    to master  books
+chat_look      to worker  topics to read back to their beginning
+chat_busy      to master  a long step goes on
+chat_looked    to master  histories by topic, null for one that could not be read
+chat_settle    to worker  canons by topic; wait for deliveries, then compare
+chat_settled   to master  verdict, strays, unfinished, evidence, people (where it has some)
+=============  =========  ==========================================================================
 """

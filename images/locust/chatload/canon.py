@@ -55,6 +55,7 @@ class Canon:
         #: At each index the earliest instant at which it or a later message was sent.
         self._latest_before = [0] * len(self.entries)
         earliest = 1 << 62
+        # From the back: what is the earliest from here on?
         for i in range(len(self.entries) - 1, -1, -1):
             earliest = min(earliest, self.entries[i].sent)
             self._latest_before[i] = earliest
@@ -89,13 +90,17 @@ class Canon:
         those that are not in the canon are in no block."""
         blocks: list[tuple[int, int, int]] = []
         low = at = -1
+        # Grow a block while both orders run on together.
         for ordinal, entry in enumerate(roll.entries):
             index = self._index.get((entry.poster, entry.seq))
+            # It goes on.
             if index is not None and low >= 0 and index == at + ordinal - low:
                 continue
+            # It ends here.
             if low >= 0:
                 blocks.append((low, ordinal, at))
             low, at = (-1, -1) if index is None else (ordinal, index)
+        # The last block ends with the roll.
         if low >= 0:
             blocks.append((low, len(roll.entries), at))
         return blocks
@@ -127,9 +132,12 @@ class Canon:
 def seen_in(blocks: Sequence[tuple[int, int, int]], seen: RangeSet) -> RangeSet:
     """The indexes of the ordinals ``seen``, by the blocks of :meth:`Canon.indexes`."""
     out = RangeSet()
+    # Walk through the ranges that were seen, with the blocks that hold them.
     for low, high in seen.ranges():
         first = max(0, bisect_right(blocks, (low, 1 << 62, 0)) - 1)
+        # Each block that meets the range, cut to it.
         for begin, end, index in blocks[first:]:
+            # Blocks further on lie behind the range.
             if begin >= high:
                 break
             left, right = max(low, begin), min(high, end)
@@ -147,23 +155,29 @@ def establish(
     """
     verdict = Verdict()
     found: dict[tuple[str, int], Entry] = {}
+    # From the books: what was acknowledged, and under which id.
     for poster, book in books.items():
         verdict.sent += book.sent
         verdict.acknowledged += book.acknowledged
         verdict.indeterminate += book.sent - book.acknowledged
         verdict.misnamed += book.renamed
+        # One post was acknowledged twice, under two ids.
         if book.renamed:
             verdict.example(f"{topic}: {poster} was given {book.renamed} second ids for retries")
         before = ""
+        # A poster's ids must rise as its posts did.
         for seq, message_id in enumerate(book.ids):
+            # Sent and never acknowledged.
             if not message_id:
                 continue
             found[poster, seq] = Entry(message_id, poster, seq, book.sent_at[seq])
+            # An id that does not rise.
             if message_id <= before:
                 verdict.reordered += 1
                 verdict.example(f"{topic}: {poster}'s {seq} was acknowledged before its forerunner")
             before = max(before, message_id)
     kept: set[tuple[str, int]] = set()
+    # From the history, if it could be read: what there is beyond that.
     if history is not None:
         kept = _compare(topic, books, history, found, verdict, may_be_cut)
     else:
@@ -171,7 +185,9 @@ def establish(
         verdict.example(f"{topic}: the history could not be read")
     entries = sorted(found.values())
     indexes = RangeSet()
+    # Mark those that the history has.
     for i, entry in enumerate(entries):
+        # By the index in the canon.
         if (entry.poster, entry.seq) in kept:
             indexes.push(i)
     sizes = {poster: book.sent for poster, book in books.items()}
@@ -192,23 +208,29 @@ def _compare(
     acknowledged = set(found)
     kept: set[tuple[str, int]] = set()
     by_id: dict[str, Entry] = {}
+    # Hold each message that was kept against the books.
     for entry in history.entries:
         place = entry.poster, entry.seq
+        # No book tells of it.
         if entry.poster not in books or entry.seq >= books[entry.poster].sent:
             verdict.unexpected += 1
             verdict.example(f"{topic}: the history has {entry.poster}'s {entry.seq}, never sent")
             continue
         other = found.setdefault(place, entry)
+        # One message under two ids, or one id of two messages.
         if other.id != entry.id or by_id.setdefault(entry.id, entry) != entry:
             verdict.misnamed += 1
             verdict.example(f"{topic}: {entry.poster}'s {entry.seq} is {entry.id} and {other.id}")
+            # The first that the history has of it counts, whatever was acknowledged.
             if place not in kept:
                 found[place] = entry  # the log's id is the one that orders
         kept.add(place)
     # Ids are printable ASCII, so that DEL is after all of them.
     oldest = "" if not may_be_cut else history.entries[0].id if history.entries else "\x7f"
+    # Acknowledged and not kept.
     for place in sorted(acknowledged - kept):
         entry = found[place]
+        # Cut off because it is old, or gone.
         if entry.id < oldest:
             verdict.unproven += 1
             continue
@@ -222,6 +244,7 @@ def _compare(
 def by_topic(books: Mapping[tuple[str, str], Book]) -> dict[str, dict[str, Book]]:
     """Books by topic and poster."""
     out: dict[str, dict[str, Book]] = {}
+    # One map of posters for each topic.
     for (topic, poster), book in books.items():
         out.setdefault(topic, {})[poster] = book
     return out
@@ -253,6 +276,7 @@ def establish_all(
     grouped = by_topic(books)
     # With room to spare nothing can have been dropped, so what is missing is missing.
     may_be_cut = 0 < kept_messages <= sum(book.acknowledged for book in books.values())
+    # Topics of the books, and such as only the history names.
     for topic in sorted({*grouped, *topics}):
         canons[topic], part = establish(
             topic, grouped.get(topic, {}), histories.get(topic), may_be_cut=may_be_cut

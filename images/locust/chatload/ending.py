@@ -1,6 +1,6 @@
 """The end of a run in one load process: hand in the books, read histories back, hear readers out.
 
-The master leads (see :mod:`chatload.worker` for the messages); each step here answers one of its.
+The master leads (see :mod:`chatload` for the messages); each step here answers one of its.
 """
 
 from __future__ import annotations

@@ -124,6 +124,7 @@ def judge(seen: Evidence, limits: Limits) -> list[Gate]:
 def at_most(name: str, value: float | None, limit: float, unit: str, meaning: str) -> Gate:
     """A gate that holds while ``value`` is known and at most ``limit``. JSON has no infinity, so an
     unknown value is shown as -1."""
+    # Without evidence a gate does not hold.
     if value is None:
         return Gate(name, -1.0, round(limit, 3), unit, False, f"unknown; {meaning}")
     return Gate(name, round(value, 3), round(limit, 3), unit, value <= limit, meaning)

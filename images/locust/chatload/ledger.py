@@ -61,6 +61,7 @@ class Ledger:
     def roll(self, topic: str) -> Roll:
         """The roll of a topic."""
         found = self.rolls.get(topic)
+        # The first to see the topic begins its roll.
         if found is None:
             found = self.rolls[topic] = Roll()
         return found
@@ -68,11 +69,14 @@ class Ledger:
     def mark(self, message: Message) -> Mark | None:
         """A message's mark when it belongs to this run; ValueError when it is damaged."""
         found = self._marks.get(message.content)
+        # The same content goes to every reader: read it once.
         if found is not None:
             return found
         mark = read_mark(message.content)
+        # Not from a load lab, or of another run.
         if mark is None or mark.run != self.run:
             return None
+        # What is remembered is bounded; it may be read again.
         if len(self._marks) >= MARKS_REMEMBERED:
             self._marks.clear()
         self._marks[message.content] = mark
@@ -81,12 +85,15 @@ class Ledger:
     def history(self, messages: list[Message]) -> History:
         """A topic that was read back, oldest first, as the canon wants it."""
         made = History()
+        # One entry for each message that is ours and whole.
         for message in messages:
+            # Content that bears our mark and is changed is damage.
             try:
                 mark = self.mark(message)
             except ValueError:
                 made.corrupt += 1
                 continue
+            # Messages of others are nobody's business here.
             if mark is not None:
                 made.entries.append(Entry(message.id, mark.poster, mark.seq, mark.sent))
         return made
@@ -98,12 +105,15 @@ class Ledger:
         def waits(topic: str, view: TopicView) -> bool:
             """Whether something of one topic is to come; what a gap swallowed is not."""
             canon = canons.get(topic)
+            # Nothing is owed of this topic.
             if canon is None or canon.start(view) >= len(canon):
                 return False
+            # Many readers of one topic share this.
             if topic not in blocks:
                 blocks[topic] = canon.indexes(self.roll(topic))
             missing = RangeSet([canon.start(view), len(canon)])
             missing = missing.minus(seen_in(blocks[topic], view.seen))
+            # What an announced gap covers will not come.
             for gap in view.gaps:
                 missing.remove(*canon.gap(gap))
             return bool(missing)
@@ -127,14 +137,19 @@ class Ledger:
             left=sum(not reader.attached for reader in self.readers),
         )
         readers: dict[str, list[tuple[Reader, TopicView]]] = {}
+        # Who read what: views by topic.
         for reader in self.readers:
+            # A reader may follow several topics.
             for topic, view in reader.topics.items():
                 readers.setdefault(topic, []).append((reader, view))
+        # Hold each topic's views against its canon.
         for topic, views in readers.items():
             canon = canons.get(topic, Canon([], None, {}))
             self._settle_topic(topic, views, canon, verdict)
+        # A few words for what the numbers hold.
         for word in ("duplicated", "reordered", "corrupt", "gaps"):
             number = getattr(counts, word)
+            # Only what there was.
             if number:
                 verdict.example(f"{number} {word}")
         return verdict
@@ -151,18 +166,23 @@ class Ledger:
             if entry.seq >= canon.sizes.get(entry.poster, 0)
         ]
         verdict.misnamed += len(roll.misnamed)
+        # Messages that this process saw under two ids.
         for entry in roll.misnamed:
             verdict.example(f"{topic}: {entry.poster}'s {entry.seq} was also shown as {entry.id}")
+        # Ids must be those of the canon.
         for entry in roll.entries:
             index = canon.index(entry.poster, entry.seq)
+            # Shown under another id than the log has.
             if index is not None and canon.ids[index] != entry.id and entry not in roll.misnamed:
                 verdict.misnamed += 1
                 verdict.example(
                     f"{topic}: {entry.poster}'s {entry.seq} is {canon.ids[index]}, "
                     f"and was shown as {entry.id}"
                 )
+        # What nobody sent, each reader by itself, and what each was owed.
         for reader, view in views:
             strange = sum(ordinal in view.seen for ordinal in unsent)
+            # The same message is unexpected to each who was shown it.
             if strange:
                 verdict.unexpected += strange
                 verdict.delivered -= strange
@@ -181,10 +201,12 @@ class Ledger:
         """Add what one reader's view of one topic proves to ``verdict``."""
         start = canon.start(view)
         stop = len(canon) if reader.attached else canon.after(view.last)
+        # It left before anything was owed to it.
         if start >= stop:
             return
         verdict.owed += stop - start
         missing = RangeSet([start, stop]).minus(seen_in(blocks, view.seen))
+        # All that was owed was shown.
         if not missing:
             return
         skipped = RangeSet()
@@ -192,16 +214,19 @@ class Ledger:
             # Only what the history has can be found there by whom the gap concerns.
             for low, high in missing.within(*canon.gap(gap)).ranges():
                 held = RangeSet([low, high])
+                # A gap excuses only what the history has.
                 for piece in (held if canon.kept is None else held.common(canon.kept)).ranges():
                     skipped.add(*piece)
         lost = missing.minus(skipped)
         verdict.skipped += len(skipped)
         verdict.lost += len(lost)
+        # Name the first of what was lost.
         if lost:
             first = canon.entries[next(lost.ranges())[0]]
             verdict.example(
                 f"{topic}: {reader.name} lost {len(lost)}, first {first.poster}'s {first.seq}"
             )
+        # Name what an announced gap swallowed.
         if skipped:
             verdict.example(f"{topic}: {reader.name} was told of a gap of {len(skipped)}")
 
@@ -210,15 +235,20 @@ class Ledger:
         not in the history when that was read. It may have come later: to be looked up again."""
         out: dict[str, list[str]] = {}
         number = 0
+        # Of each topic that was shown here.
         for topic, roll in self.rolls.items():
             canon = canons.get(topic)
+            # A topic whose history could not be read is looked at by nobody.
             if canon is None or canon.kept is None:
                 continue
+            # Shown, and sent by somebody, but in no canon.
             for entry in roll.entries:
                 known = canon.index(entry.poster, entry.seq) is not None
+                # What nobody sent is unexpected already.
                 if not known and entry.seq < canon.sizes.get(entry.poster, 0):
                     out.setdefault(topic, []).append(entry.id)
                     number += 1
+                    # More than this prove nothing more.
                     if number >= STRAYS_LIMIT:
                         return out
         return out

@@ -1,10 +1,8 @@
-"""Leads runs: starts them, gathers what the workers report, ends and judges them.
+"""Leads runs: starts them, gathers what the workers report, ends them.
 
 A run ends in this order, whatever ended it (time, shape, the Stop button, TERM, INT): Locust fires
-``test_stopping`` while all users still live; here posting stops, answers come in, the books are
-closed and merged, the workers read the topics' histories back, books and histories make the canon,
-readers are heard out and held against it, the verdicts are added up, the artefacts are written, and
-only then Locust takes its users down.
+``test_stopping`` while all users still live; here the run is closed and judged
+(:mod:`chatload.closing`), the artefacts are written, and only then Locust takes its users down.
 """
 
 from __future__ import annotations
@@ -13,7 +11,6 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -25,23 +22,17 @@ from chatload import gates, targets
 from chatload import options as settings
 from chatload.accounts import AccountError, Api, deal, make_accounts
 from chatload.artefacts import write_artefacts
-from chatload.books import merge_books, unpack_books
-from chatload.canon import Canon, History, establish_all, pack_canons
 from chatload.clock import boot_id, now_us
-from chatload.findings import Findings
+from chatload.closing import Closing
 from chatload.options import Options
 from chatload.probe import is_probe
 from chatload.run import EXIT_INVALID, Run
 from chatload.schedule import VARIABLE, parse_stages
 from chatload.timing import Slot
-from chatload.verdict import Verdict
 from chatload.worker import SETTLE_IN
 
 log = logging.getLogger("chatload.master")
 
-#: Seconds a worker may take beyond the drain time-out, and without a sign of life, before it is
-#: given up.
-PATIENCE = 10.0
 #: Seconds between two looks at the workers, and between two partial summaries.
 WATCH_EVERY, PARTIAL_EVERY = 1.0, 3.0
 
@@ -55,26 +46,19 @@ class Master:
         assert runner is not None
         self._runner: Any = runner
         self.run: Run | None = None
-        self._changed = Event()
+        self._closing = Closing(runner, self._send, lambda: self.run)
         #: Set while no run drains.
         self._drained = Event()
         self._drained.set()
         #: Locust's ids of the workers that were sent a start of the present run.
         self._told: set[str] = set()
-        #: worker number → Locust's id, and the rate it was told last.
-        self._ids: dict[int, str] = {}
+        #: worker number → the rate it was told last.
         self._rates: dict[int, float] = {}
-        #: When a worker last gave a sign of life in a long step, monotonic seconds.
-        self._busy = 0.0
         # Each kind of message from the workers has its handler.
         for name, handler in (
             ("chat_ping", self._on_ping),
             ("chat_join", self._on_join),
             ("chat_report", self._on_report),
-            ("chat_busy", self._on_busy),
-            ("chat_posted", self._on_posted),
-            ("chat_looked", self._on_looked),
-            ("chat_settled", self._on_settled),
         ):
             runner.register_message(name, handler)
         environment.events.test_start.add_listener(self._on_test_start)
@@ -104,7 +88,7 @@ class Master:
         clients = getattr(self._runner, "clients", {})
         self._told = set(clients)
         self.run.probed = any(map(is_probe, clients))
-        self._ids, self._rates = {}, {}
+        self._rates = {}
         self._send_start()
         gevent.spawn(self._watch, self.run)
         log.info("run %s: %s, seed %d", name, host, options.seed)
@@ -112,9 +96,11 @@ class Master:
     def _make_people(self, run: str, options: Options, host: str) -> dict[str, Any]:
         """Accounts of a run, dealt out: Locust's id of a worker → its hand, packed. Without them
         the run begins all the same, and is BROKEN or INVALID by what it lacks."""
+        # Most runs have none.
         if not options.accounts:
             return {}
         bases = itertools.cycle(host.split(","))
+        # The load goes on without them, and its verdict says so.
         try:
             made = make_accounts(Api(lambda: next(bases)), run, options.accounts)
         except AccountError as error:
@@ -206,6 +192,7 @@ class Master:
 
     def note(self, text: str) -> None:
         """Write down what happened, for the charts."""
+        # Between runs nothing is written down.
         if self.run is not None:
             self.run.notes.append((round(time.time() - self.run.started, 2), text))
 
@@ -238,7 +225,7 @@ class Master:
         run.series.merge(int(data["second"]), Slot.unpacked(data["slot"]))
         run.reports[index] = data
         run.heard[index] = time.monotonic()
-        self._ids[index] = msg.node_id
+        run.ids[index] = msg.node_id
         # The number of its posters may have changed.
         if run.state == "running":
             self._share_out(run)
@@ -266,15 +253,16 @@ class Master:
         # worker number, posts a second.
         for index, rate in run.shares().items():
             # A message only where something changed.
-            if index in self._ids and self._rates.get(index) != rate:
+            if index in run.ids and self._rates.get(index) != rate:
                 self._rates[index] = rate
-                self._send("chat_rate", {"run": run.name, "rate": rate}, self._ids[index])
+                self._send("chat_rate", {"run": run.name, "rate": rate}, run.ids[index])
 
     @staticmethod
     def _write(run: Run) -> None:
         """Write the artefacts, if a folder was given for them."""
         # A folder is optional.
         if run.options.artefacts:
+            # A full disk is no reason to end a run.
             try:
                 write_artefacts(run.options.artefacts, run.summary(), run.series)
             except OSError as error:
@@ -296,146 +284,15 @@ class Master:
         self._drained.clear()
         # Whatever happens in the end, nobody may wait for it for ever.
         try:
-            self._end(run)
+            self._closing.end(run)
+            self.environment.process_exit_code = run.exit_code
+            self._write(run)
+            self._announce(run)
         finally:
             if run.state != "finished":
                 # Cut off in the middle: no verdict, so nothing is proved.
                 run.gates, run.state = run.judge(), "finished"
             self._drained.set()
-
-    def _end(self, run: Run) -> None:
-        """Drain, settle, judge, write down."""
-        run.ended = time.time()
-        run.watch(0, settled=False)
-        log.info("run %s: draining", run.name)
-        self._send("chat_drain", {"run": run.name})
-        self._wait(run, "answers to the last posts", lambda: len(run.posted))
-        books = merge_books(unpack_books(done["books"]) for done in run.posted.values())
-        topics = sorted({topic for topic, _ in books})
-        histories = self._look(run, topics)
-        canons, verdict = establish_all(books, histories, kept_messages=run.options.kept_messages)
-        self._send("chat_settle", {"run": run.name, "canons": pack_canons(canons)})
-        self._wait(run, "the last deliveries", lambda: len(run.settled))
-        # Each worker compared its own readers; the sum is the verdict.
-        for done in run.settled.values():
-            verdict.merge(Verdict.unpacked(done["verdict"]))
-        self._look_again(run, canons, verdict)
-        told = [done["people"] for done in run.settled.values() if "people" in done]
-        for found in told:
-            run.findings.merge(Findings.unpacked(found))
-        # Who was to have accounts and says nothing of them has proved nothing.
-        owing = sum(bool(hand["accounts"]) for hand in run.hands.values())
-        run.findings.unchecked += max(owing, bool(run.options.accounts)) - len(told)
-        self._conclude(run, verdict)
-        self.environment.process_exit_code = run.exit_code
-        self._write(run)
-        self._announce(run)
-
-    def _wait(self, run: Run, what: str, answers: Callable[[], int], of: int | None = None) -> None:
-        """Wait until all workers that are still alive have answered, or have long been silent.
-
-        what: is waited for, in words. answers: how many there are. of: how many there will be;
-        None: as many as there are workers.
-        """
-        self._busy = time.monotonic()
-        patience = run.options.drain_timeout + PATIENCE
-        # Signs of life from the workers extend the wait.
-        while time.monotonic() - self._busy < patience:
-            run.step = (what, self._busy + patience)
-            # Everybody who can answer has answered.
-            if answers() >= (self._expected(run) if of is None else of):
-                return
-            self._changed.clear()
-            self._changed.wait(0.5)
-
-    def _expected(self, run: Run) -> int:
-        """Workers that could answer; those that Locust calls missing cannot."""
-        return min(run.workers, int(getattr(self._runner, "worker_count", 1)))
-
-    def _look(self, run: Run, topics: list[str]) -> dict[str, History]:
-        """Have topics read back, shared out over the workers that handed in their books. A topic
-        that is missing in the answer could not be read."""
-        run.looked = {}
-        workers = sorted(run.posted)
-        # Without books there are no topics, without workers nobody to read.
-        if not workers or not topics:
-            return {}
-        asked = 0
-        # Topics are dealt out like cards, so that all workers read at once.
-        for number, index in enumerate(workers):
-            mine = topics[number :: len(workers)]
-            # More workers than topics: some have none.
-            if mine and index in self._ids:
-                asked += 1
-                data = {"run": run.name, "topics": mine}
-                self._send("chat_look", data, self._ids[index])
-        self._wait(run, "the history of every topic", lambda: len(run.looked), asked)
-        return {
-            topic: History.unpacked(packed)
-            for done in run.looked.values()
-            for topic, packed in done["histories"].items()
-            if packed is not None
-        }
-
-    def _look_again(self, run: Run, canons: dict[str, Canon], verdict: Verdict) -> None:
-        """What was shown and is in no canon may have come into the log after the histories were
-        read: look once more, and call gone what is not there."""
-        strays: dict[str, set[str]] = {}
-        # Collect the ids by topic, over all workers.
-        for done in run.settled.values():
-            for topic, ids in done["strays"].items():
-                strays.setdefault(topic, set()).update(ids)
-        # Nothing was shown that is not in the canon.
-        if not strays:
-            return
-        histories = self._look(run, sorted(strays))
-        # Gone is what is not there at the second look either.
-        for topic, ids in sorted(strays.items()):
-            # A topic that could not be read proves nothing.
-            if topic not in histories:
-                verdict.unread += topic in canons
-                continue
-            verdict.gone(topic, ids - {entry.id for entry in histories[topic].entries})
-
-    def _on_busy(self, environment: Environment, msg: Any, **_: Any) -> None:
-        """A worker is at a long step."""
-        # Only of this run: others are late.
-        if self.run is not None and msg.data["run"] == self.run.name:
-            self._busy = time.monotonic()
-
-    def _on_posted(self, environment: Environment, msg: Any, **_: Any) -> None:
-        """A worker's books."""
-        self._keep("posted", msg)
-
-    def _on_looked(self, environment: Environment, msg: Any, **_: Any) -> None:
-        """Histories that a worker read back."""
-        self._keep("looked", msg)
-
-    def _on_settled(self, environment: Environment, msg: Any, **_: Any) -> None:
-        """A worker's verdict."""
-        self._keep("settled", msg)
-
-    def _keep(self, step: str, msg: Any) -> None:
-        """What a worker handed in at a step of the end."""
-        # Only of this run: others are late.
-        if self.run is not None and msg.data["run"] == self.run.name:
-            getattr(self.run, step)[int(msg.data["worker"])] = msg.data
-            self._ids[int(msg.data["worker"])] = msg.node_id
-            self._busy = time.monotonic()
-            self._changed.set()
-
-    @staticmethod
-    def _conclude(run: Run, verdict: Verdict) -> None:
-        """Close the gates."""
-        run.evidence.workers_lost = max(0, run.workers - len(run.settled))
-        if run.evidence.workers_lost:
-            # A lost worker took its books along: what its posters sent looks like nobody's.
-            verdict.examples.append("a worker is missing: 'unexpected' cannot be told")
-            verdict.unexpected = 0
-        run.verdict = verdict
-        run.evidence.readers_unfinished = sum(done["unfinished"] for done in run.settled.values())
-        run.gates = run.judge()
-        run.state = "finished"
 
     @staticmethod
     def _announce(run: Run) -> None:

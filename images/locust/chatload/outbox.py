@@ -50,6 +50,7 @@ class Outbox:
 
     def offer(self, topic: str, intended: int) -> bool:
         """A post is due: at ``intended`` (µs), in ``topic``. False when the outbox is full."""
+        # A full box: the server does not keep up, and the post counts as dropped.
         if self._due.qsize() >= OUTBOX_LIMIT:
             return False
         self._client.bench.count("due")
@@ -68,15 +69,18 @@ class Outbox:
         """This person leaves: the posts that wait, for somebody else. One that is on the wire
         stays; whether it is in the log is then unknown."""
         waiting = []
+        # Empty the queue.
         while not self._due.empty():
             waiting.append(self._due.get_nowait())
         self.pending -= len(waiting)
+        # They are in flight no more.
         for _ in waiting:
             self._client.bench.in_flight(-1)
         return waiting
 
     def answered(self, frame: wire.Ack | wire.ErrorFrame) -> bool:
         """The server answered; whether it was this poster's present post that it is about."""
+        # An answer to another post, or a second one to this.
         if not self._key or frame.key != self._key:
             return False
         self._answer.set(frame)
@@ -90,12 +94,15 @@ class Outbox:
         """The sender greenlet. Latency counts from when a post was due, so one that waits behind a
         slow one is felt."""
         bench = self._client.bench
+        # One post at a time, until the user ends.
         while True:
             topic, intended = self._due.get()
+            # It could not be sent before the end.
             if not self._post(topic, intended):
                 return  # the books are closed with this post in them
             bench.in_flight(-1)
             self.pending -= 1
+            # Nothing waits: whoever waits for that may go on.
             if self._due.empty():
                 self.quiet.set()
 
@@ -104,6 +111,7 @@ class Outbox:
         when the books were closed before that."""
         client, bench = self._client, self._client.bench
         client.connected.wait()
+        # While it waited the load may have ended.
         if self._closed():
             return False
         book = bench.ledger.book(topic, client.name)
@@ -122,10 +130,13 @@ class Outbox:
         )
         bench.count("posts")
         attempt = 0
+        # The same key again until there is an answer: it cannot become two messages.
         while not self._closed():
             answer = self._try(key, frame)
+            # The end came while it was under way.
             if self._closed():
                 break  # handed in already: what comes now changes nothing
+            # Acknowledged: into the books.
             if isinstance(answer, wire.Ack):
                 book.ack(seq, answer.id)
                 bench.record("ack", bench.now() - intended)
@@ -134,8 +145,10 @@ class Outbox:
                 return True
             pause = BACKOFF_FIRST * 2 ** min(attempt, 5)
             attempt += 1
+            # Refused, for now or for good.
             if isinstance(answer, wire.ErrorFrame):
                 bench.failure("ack", f"error {answer.code}")
+                # For good: trying again would not help.
                 if not answer.retryable:
                     bench.count("posts refused")
                     self.unanswered = False
@@ -153,10 +166,12 @@ class Outbox:
         """Send a post once and wait for its answer; None when none came (try again)."""
         client = self._client
         client.connected.wait()
+        # While it waited the load may have ended.
         if self._closed():
             return None
         # The answer of an earlier attempt is as good: it has the same key, so the same id.
         self._answer, self._key = AsyncResult(), key
+        # The socket may break in the middle.
         try:
             client.send(frame)
             answer: wire.Ack | wire.ErrorFrame | None = self._answer.get(timeout=ACK_TIMEOUT)

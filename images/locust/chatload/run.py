@@ -58,6 +58,8 @@ class Run:
         #: worker number → its latest report, and when that came (monotonic).
         self.reports: dict[int, dict[str, Any]] = {}
         self.heard: dict[int, float] = {}
+        #: worker number → Locust's id of it.
+        self.ids: dict[int, str] = {}
         #: How many workers were sent a start, and whether some are probes.
         self.workers = workers
         self.probed = False
@@ -95,6 +97,7 @@ class Run:
     def draining(self) -> dict[str, Any] | None:
         """What the page says while a run drains: its name, what is waited for, and for how many
         seconds at most. None when it does not drain."""
+        # Only while it drains there is something to wait for.
         if self.state != "draining":
             return None
         return {"run": self.name, "step": self.step[0], "seconds": round(self.patience())}
@@ -103,6 +106,7 @@ class Run:
         """Figures count from now on. The ledger goes on: a message lost is lost."""
         self.series = Series()
         self._watched = self._off = 0
+        # Before the ramp-up is over nothing counts yet.
         if self.measured_from is not None:
             self.measured_from = max(time.time(), self.measured_from)
 
@@ -129,6 +133,7 @@ class Run:
         # In the closed model people post when they have thought; the probes keep their rate.
         for group, rate in ((crowd, self.rate), (probes, self.options.probe_rate)):
             posters = sum(group.values())
+            # Each by its posters.
             for index, number in group.items():
                 out[index] = rate * number / posters if posters else 0.0
         return out
@@ -144,12 +149,15 @@ class Run:
         """
         seen = self.evidence
         seen.posts_due, seen.posts_expected = 0, 0.0
+        # During the ramp-up posts come as people do.
         if self.measured_from is None:
             return
         first = math.ceil(self.measured_from - self.started)
         last = math.floor(self._end() - self.started)
         extra = self.options.probe_rate if self.probed else 0.0
+        # Compare what was due with what was asked for, second by second.
         for second, slot in self.series.items():
+            # Only whole seconds after the ramp-up.
             if not first <= second or second + self.series.width > last:
                 continue
             seen.posts_due += slot.counters.get("arrivals", 0)
@@ -162,14 +170,17 @@ class Run:
         seen = self.evidence
         now = time.monotonic()
         seen.silence = max([seen.silence, *(now - at for at in self.heard.values())])
+        # The number of people is no promise before the ramp-up is over.
         if self.measured_from is None or time.time() < self.measured_from:
             return
         off = self.users() != target
         if target != self._target:
             # Asked for anew (a stage, an edit): it takes a while, which is no fault.
             self._target, self._grace = target, CHANGE_PATIENCE
+        # As many as asked for: a change is over.
         if not off:
             self._grace = 0
+        # Within the grace of a change a difference is no fault.
         if settled and not self._grace:
             self._watched += 1
             self._off += off
@@ -178,7 +189,9 @@ class Run:
     def counts(self) -> Counts:
         """The ledger so far, over all workers."""
         total = Counts()
+        # Add the latest report of each worker.
         for report in self.reports.values():
+            # Every counter by its name.
             for one in fields(Counts):
                 value = getattr(total, one.name) + report["counts"][one.name]
                 setattr(total, one.name, value)
@@ -188,7 +201,9 @@ class Run:
         """Connections by pod, over all workers that are there."""
         total: dict[str, int] = {}
         reports = self.present() if self.state == "running" else self.reports
+        # Each worker tells where its people are.
         for report in reports.values():
+            # Add them over the workers.
             for pod, number in report["pods"].items():
                 total[pod] = total.get(pod, 0) + number
         return dict(sorted(total.items()))
@@ -200,6 +215,7 @@ class Run:
         seen = self.evidence
         parts = [report["evidence"] for report in self.reports.values()]
         parts = [done["evidence"] for done in self.settled.values()] or parts
+        # At the end the workers' last word counts, before it their reports.
         if parts:
             self._gather(parts)
         self._rate_kept()
@@ -219,6 +235,7 @@ class Run:
         seen.seconds_measured = self.measured()
         counts = self.verdict or self.counts()
         seen.sent, seen.delivered = counts.sent, counts.delivered
+        # Of a run without a verdict nothing is proved.
         if self.verdict is not None:
             seen.unproven, seen.unread = self.verdict.unproven, self.verdict.unread
         seen.unchecked = self.findings.unchecked
@@ -267,8 +284,10 @@ class Run:
     def exit_code(self) -> int:
         """3: the ledger is broken (a loss is a loss however slow the worker was). 4: invalid.
         5: nothing is lost, but somebody was told that a cursor could not be honoured."""
+        # A broken promise comes before everything else.
         if self.verdict is None or not (self.verdict.clean and self.findings.clean):
             return EXIT_BROKEN if self.verdict is not None else EXIT_INVALID
+        # Then what the run is worth.
         if not self.valid:
             return EXIT_INVALID
         return EXIT_GAPS if self.verdict.gaps else EXIT_CLEAN
@@ -280,6 +299,7 @@ class Run:
     def gap_sentence(self) -> str:
         """What there is to say of announced gaps; empty when there were none."""
         verdict = self.verdict
+        # Only announced gaps need the sentence.
         if verdict is None or not verdict.gaps:
             return ""
         return (

@@ -58,6 +58,7 @@ class TalkCrew:
         """The greenlet: everybody comes, then acts until the load ends."""
         options = self.bench.options
         filtered = round(options.filtered_share * len(self._accounts))
+        # Some of them read through a filter, each another.
         for number, account in enumerate(self._accounts):
             text = FILTERS[number % len(FILTERS)] if number < filtered else ""
             listener = Listener(text, account.account, 0)
@@ -74,17 +75,21 @@ class TalkCrew:
             )  # fmt: skip
             self._people.append((person, listener))
             person.start()
+        # Nobody talks before all are there.
         for person, _ in self._people:
             person.connected.wait(EVERYWHERE)
+        # Act at random instants until the load ends.
         while not self.bench.draining:
             gevent.sleep(self._rng.expovariate(self._rate))
             person, _ = self._rng.choice(self._people)
+            # Who is at it, or when the load ends: not now.
             if not person.turn.locked() and not self.bench.draining:
                 self._acts.append(gevent.spawn(self._act, person))
 
     def stop(self) -> None:
         """Everybody leaves."""
         gevent.killall(self._acts, block=False)
+        # Close every connection.
         for person, _ in self._people:
             person.stop()
 
@@ -92,12 +97,16 @@ class TalkCrew:
         """Wait until acts have ended and everything is as it should be, at most ``wait`` seconds;
         then say what is not."""
         deadline = time.monotonic() + wait
+        # Let acts that are under way come to their end.
         while time.monotonic() < deadline and not all(one.dead for one in self._acts):
             gevent.sleep(0.1)
+        # Who missed something, or was never there, proves nothing.
         for person, listener in self._people:
             listener.gap = person.gap or person.since is None
+        # Numbers arrive a little later than messages: look again until they agree or time is up.
         while True:
             found = check(self.book, self.history())
+            # Nothing to wait for any more.
             if found.clean or time.monotonic() > deadline:
                 return found
             gevent.sleep(0.5)
@@ -106,13 +115,16 @@ class TalkCrew:
         """The topic as a guest reads it back; None when it cannot be."""
         found: list[dict[str, Any]] = []
         before = ""
+        # Page by page to the beginning.
         for _ in range(PAGES):
             path = f"/api/v1/messages?topic={segment(self.topic)}&limit=200{before}"
             status, body = self._api.ask("GET", path)
+            # A page that does not come leaves the history unread.
             if status != 200:
                 return None
             page = body["messages"]
             found = page + found
+            # The beginning is reached.
             if not body["more"] or not page:
                 return found
             before = f"&before={segment(page[0]['id'])}"
@@ -121,16 +133,20 @@ class TalkCrew:
     def _act(self, person: Participant) -> None:
         """One act, of a kind that the shares make likely."""
         options = self.bench.options
+        # One act of a person at a time.
         with person.turn:
+            # The end came while it waited for its turn.
             if self.bench.draining:
                 return
             chance = self._rng.random()
+            # Which act, by the shares of the settings.
             for share, act in (
                 (options.reply_share, self._reply),
                 (options.vote_share, self._vote),
                 (options.delete_share, self._delete),
                 (options.ephemeral_share, self._pass_by),
             ):
+                # This share's turn; else the next one's.
                 if chance < share:
                     act(person)
                     return
@@ -148,6 +164,7 @@ class TalkCrew:
         said = self.book.said[key] = Said(self.topic, self._words(), self.bench.now(), parent)
         more = {"reply_to": parent} if parent else {}
         answer = person.post(key, self.topic, said.content, **more)
+        # Whether it counts is not known.
         if answer is None:
             self.bench.failure("talk", "a post was not answered")
         elif answer["type"] == "ack":
@@ -177,6 +194,7 @@ class TalkCrew:
     def _vote(self, person: Participant) -> None:
         """A vote on a recent message; some are taken back, some repeated."""
         said, account = self._chosen(), person.account
+        # There is nothing yet, or it is a guest.
         if said is None or account is None:
             return
         vote = self._rng.choice((1, 1, -1, 0))
@@ -184,6 +202,7 @@ class TalkCrew:
         votes.append((vote, False))
         path = f"/api/v1/messages/{segment(said.id)}/vote"
         status, body = self._api.ask("PUT", path, {"vote": vote}, account.token)
+        # Acknowledged: from now on only this vote counts.
         if status == 200 and body["vote"] == vote:
             votes[-1] = (vote, True)
             self.bench.count("votes")
@@ -195,12 +214,14 @@ class TalkCrew:
     def _delete(self, person: Participant) -> None:
         """One's own message is deleted."""
         said, account = self._chosen(person), person.account
+        # There is nothing of its own, or it is a guest.
         if said is None or account is None:
             return
         said.delete_asked = self.bench.now()
         path = f"/api/v1/messages/{segment(said.id)}"
         status, _ = self._api.ask("DELETE", path, token=account.token)
         said.deleted = status == 204
+        # Counted when it was done.
         if said.deleted:
             self.bench.count("deletions")
         else:
@@ -211,6 +232,7 @@ class TalkCrew:
         key = person.key()
         self.book.ephemeral.add(key)
         answer = person.post(key, self.topic, self._words(), ephemeral=True)
+        # Counted when it was taken.
         if answer is not None and answer["type"] == "ack":
             self.bench.count("ephemerals")
         else:

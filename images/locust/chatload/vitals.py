@@ -12,7 +12,7 @@ from typing import Any
 
 import gevent
 
-from chatload.clock import Offset
+from chatload.clock import Offset, now_us
 from chatload.timing import Histogram
 
 #: Seconds between two readings of the loop's lateness.
@@ -88,3 +88,24 @@ class Vitals:
             "schedule_lag_all_p99": self.schedule_all.percentile(99) / 1000,
             "clock_error": None if error is None else error / 1000,
         }
+
+
+class Flight:
+    """Posts that are due and not answered, over time: counted by itself, for Little's law."""
+
+    def __init__(self) -> None:
+        #: How many there are, since when (µs), and the area under them since the last mean.
+        self._number, self._since, self._area = 0, now_us(), 0
+
+    def change(self, by: int) -> None:
+        """So many more, or fewer."""
+        now = now_us()
+        self._area += self._number * (now - self._since)
+        self._number += by
+        self._since = now
+
+    def mean(self, seconds: float) -> float:
+        """How many there were on the average of the last ``seconds``; begins anew."""
+        self.change(0)
+        area, self._area = self._area, 0
+        return area / 1e6 / seconds

@@ -1,33 +1,10 @@
 """One load process: its people, its ledger, its clock, and what it reports to the master.
 
-It speaks with the master in Locust's own messages (all named ``chat_…``); in a single-process run
-(no ``--master``) both sides live in one process and the messages are calls. Each has ``run`` in its
-data, and those of a worker its number as ``worker``.
-
-=============  =========  ==========================================================================
-message        direction  data
-=============  =========  ==========================================================================
-chat_start     to worker  options, targets, boot (kernel id), elapsed (µs since the run began),
-                          probed (whether some workers are probes), hands (of accounts and rooms,
-                          by Locust's id of the worker)
-chat_rate      to worker  rate: this worker's posts a second
-chat_ping      to master  asked: our clock, µs
-chat_pong      to worker  asked, clock (the master's), boot; ``run`` is the last one, or "";
-                          on: whether it is on
-chat_join      to master  we are not in the run that is on: tell us about it
-chat_report    to master  one second: second, slot, counts, pods, posters, users, cpu, evidence
-chat_drain     to worker  stop posting; wait for answers; close the books
-chat_posted    to master  books
-chat_look      to worker  topics to read back to their beginning
-chat_busy      to master  a long step goes on
-chat_looked    to master  histories by topic, null for one that could not be read
-chat_settle    to worker  canons by topic; wait for deliveries, then compare
-chat_settled   to master  verdict, strays, unfinished, evidence, people (where it has some)
-=============  =========  ==========================================================================
+It speaks with the master in messages that :mod:`chatload` lists.
 
 A *probe* worker (:mod:`chatload.probe`) gets no users of Locust's: it makes a few of its own, and
-where there is one, its times are the run's. A worker that hears nothing of its
-master, or that the run is over, stops its load within :data:`ORPHANED` seconds and asks to be taken
+where there is one, its times are the run's. A worker that hears nothing of its master, or that the
+run is over, stops its load within :data:`chatload.heartbeat.ORPHANED` seconds and asks to be taken
 in again.
 """
 
@@ -41,31 +18,26 @@ from typing import Any
 
 import gevent
 from gevent.event import Event
-from locust import __version__ as locust_version
 from locust.env import Environment
-from locust.rpc.protocol import Message
 from locust.runners import STATE_INIT, WorkerRunner
 
 from chatload import ending, probe
 from chatload import options as settings
 from chatload.accounts import Hand
 from chatload.client import PROBE, ChatClient
-from chatload.clock import Offset, boot_id, now_us
+from chatload.clock import Offset, boot_id
 from chatload.crews import Crews
+from chatload.heartbeat import Heartbeat
 from chatload.ledger import Ledger
 from chatload.options import Options
 from chatload.posting import Posting
 from chatload.tables import SHOWN, show_in_locust
 from chatload.timing import Slot
-from chatload.vitals import Vitals
+from chatload.vitals import Flight, Vitals
 from chatload.wire import Decoder
 
 log = logging.getLogger("chatload.worker")
 
-#: Seconds between two questions to the master, and without an answer until the load stops.
-ASK_EVERY, ORPHANED = 2.0, 7.0
-#: Seconds between two requests to be taken in: what is sent to no master waits for the next one.
-REQUEST_EVERY = 10.0
 #: Seconds after the last user was started until the ramp-up counts as over: pages still load.
 SETTLE_IN = 2.0
 #: Seconds a new user waits for the start of the run: Locust may send users first.
@@ -110,13 +82,8 @@ class Worker:
         self._start = self._second = 0
         #: Number of users made so far: names the next one and its random numbers.
         self._made = 0
-        #: Posts due and not answered: how many, since when (µs), and the area under them.
-        self._flight, self._flight_since, self._flight_area = 0, 0, 0
+        self._flight = Flight()
         self._greenlets: list[gevent.Greenlet[..., Any]] = []
-        #: When the master last answered, monotonic seconds.
-        self._heard = time.monotonic()
-        #: When this worker last asked to be taken in, monotonic seconds.
-        self._requested = 0.0
         runner = environment.runner
         assert runner is not None
         self._runner: Any = runner
@@ -131,7 +98,8 @@ class Worker:
         ):
             runner.register_message(name, handler)
         environment.events.spawning_complete.add_listener(self._on_spawned)
-        self._asking = gevent.spawn(self._ask_forever)
+        self._heartbeat = Heartbeat(runner, self.offset, self.stop_load)
+        self._asking = gevent.spawn(self._heartbeat.beat)
 
     # -- for users and clients -------------------------------------------------------------------
 
@@ -185,10 +153,7 @@ class Worker:
 
     def in_flight(self, change: int) -> None:
         """So many more posts (or fewer) are due and not answered: for Little's law."""
-        now = now_us()
-        self._flight_area += self._flight * (now - self._flight_since)
-        self._flight += change
-        self._flight_since = now
+        self._flight.change(change)
 
     def target(self, rng: random.Random, failed: str | None = None) -> str:
         """A base URL to connect to, another than ``failed`` where there is one."""
@@ -234,12 +199,14 @@ class Worker:
     def _on_start(self, environment: Environment, msg: Any, **_: Any) -> None:
         """A run begins: forget the last one."""
         data = msg.data
+        # The same start again: a master that was not sure.
         if data["run"] == self.ledger.run:
             return  # told twice
         gevent.killall(self._greenlets, block=False)
         # Nobody of the last run stays connected.
         for client in self.clients:
             client.stop()
+        # People with accounts of the last run leave, too.
         if self._crews is not None:
             self._crews.stop()
         self.options = settings.parse(data["options"])
@@ -248,7 +215,7 @@ class Worker:
         self.draining, self.closed, self.ramping = False, False, True
         self._probed = bool(data["probed"])
         self._slot, self._made = Slot(), 0
-        self._flight, self._flight_since, self._flight_area = 0, now_us(), 0
+        self._flight = Flight()
         # One kernel, one clock: no offset to estimate.
         if data["boot"] and data["boot"] == boot_id():
             self.offset.same_kernel()
@@ -256,7 +223,7 @@ class Worker:
         # A newcomer's seconds are the run's seconds, so they begin where the run is.
         self._start = self.now() - int(data["elapsed"])
         self._second = int(data["elapsed"]) // 1_000_000
-        self._heard = time.monotonic()
+        self._heartbeat.heard()
         self.vitals = vitals = Vitals(self.offset)
         self.posting = Posting(self, f"{self.options.seed}/{self.index}")
         self._greenlets = [
@@ -273,6 +240,7 @@ class Worker:
             self._greenlets.append(gevent.spawn(self._send_probes))
         hand = Hand.unpacked(data["hands"].get(self._node))
         self._crews = Crews(self, str(self.index), hand) if hand.accounts else None
+        # Only where this worker was dealt accounts.
         if self._crews is not None:
             self._crews.start()
         self.begun.set()
@@ -309,17 +277,13 @@ class Worker:
 
     def _on_pong(self, environment: Environment, msg: Any, **_: Any) -> None:
         """The master told the time, and which run is on."""
-        self._heard = time.monotonic()
-        # One kernel, one clock: no offset to estimate.
-        if msg.data["boot"] and msg.data["boot"] == boot_id():
-            self.offset.same_kernel()
-        self.offset.exchange(int(msg.data["asked"]), int(msg.data["clock"]), now_us())
+        self._heartbeat.answer(msg.data)
         # All is well: the master leads the run that we are in.
         if msg.data["run"] == self.ledger.run:
             return
         # We load for a run that nobody leads any more.
         if self.begun.is_set() and not self.closed:
-            self._orphaned("its master is at another run")
+            self._heartbeat.orphaned("its master is at another run")
         elif msg.data["on"]:
             self._runner.send_message("chat_join", {})
 
@@ -340,6 +304,7 @@ class Worker:
     def _settle(self, canons: dict[str, Any]) -> None:
         """The last step of a run."""
         found = ending.settle(self, canons)
+        # People with accounts are heard out as well.
         if self._crews is not None:
             found["people"] = self._crews.settle().packed()
             self._crews = None
@@ -376,9 +341,7 @@ class Worker:
         if whole:
             measuring = not (self.draining or self.ramping)
             slot.gauges["cpu"], wall = self.vitals.measure_cpu(counts=measuring)
-            self.in_flight(0)
-            slot.gauges["posts_in_flight"] = self._flight_area / 1e6 / wall
-            self._flight_area = 0
+            slot.gauges["posts_in_flight"] = self._flight.mean(wall)
             slot.gauges["sockets"] = float(sum(pods.values()))
             slot.gauges["users"] = float(users)
         suffix = "_crowd" if self._probed and not self.probing else ""
@@ -415,47 +378,21 @@ class Worker:
             "generator": "python",
         }
 
-    # -- the master's absence --------------------------------------------------------------------
-
-    def _ask_forever(self) -> None:
-        """Ask the master for the time, often at first; notice when it does not answer."""
-        # For as long as the process lives.
-        for number in range(1 << 30):
-            self._runner.send_message("chat_ping", {"asked": now_us()})
-            before, pause = time.monotonic(), 0.1 if number < 10 else ASK_EVERY
-            gevent.sleep(pause)
-            # Silence while we stood still is not the master's.
-            if time.monotonic() - before > pause + 1:
-                self._heard = time.monotonic()  # it was us who stood still: ask once more
-            # Long silence: load without a master must not go on.
-            if time.monotonic() - self._heard > ORPHANED:
-                self._orphaned("its master does not answer")
-
-    def _orphaned(self, why: str) -> None:
-        """Nobody leads this load any more: stop it, and ask to be taken in again."""
-        # A single process is its own master.
-        if not isinstance(self._runner, WorkerRunner):
+    def stop_load(self, why: str) -> None:
+        """Nobody leads this load any more. Once; later calls change nothing."""
+        # It stands still already.
+        if not self.begun.is_set():
             return
-        # Once; later only the request is repeated.
-        if self.begun.is_set():
-            log.warning("the load of run %s stops: %s", self.ledger.run, why)
-            self.begun.clear()
-            self.draining = self.closed = True
-            gevent.killall(self._greenlets, block=False)
-            # Their posts and their reconnecting would be load, too.
-            for client in self.clients:
-                client.stop()
-            if self._crews is not None:
-                self._crews.stop()
-            self._runner.stop()
-            self._runner.worker_state = STATE_INIT
-            self._runner.last_received_spawn_timestamp = 0
-        # Locust's worker would end itself after a minute without a heartbeat.
-        self._runner.last_heartbeat_timestamp = None
-        # Each request stays in the queue until a master reads it: few will do.
-        if time.monotonic() - self._requested < REQUEST_EVERY:
-            return
-        self._requested = time.monotonic()
-        # A master that knows this worker forgets it first; another one only greets it.
-        for name, data in (("client_stopped", None), ("client_ready", locust_version)):
-            self._runner.client.send(Message(name, data, self._runner.client_id))
+        log.warning("the load of run %s stops: %s", self.ledger.run, why)
+        self.begun.clear()
+        self.draining = self.closed = True
+        gevent.killall(self._greenlets, block=False)
+        # Their posts and their reconnecting would be load, too.
+        for client in self.clients:
+            client.stop()
+        # People with accounts act by themselves.
+        if self._crews is not None:
+            self._crews.stop()
+        self._runner.stop()
+        self._runner.worker_state = STATE_INIT
+        self._runner.last_received_spawn_timestamp = 0

@@ -52,8 +52,6 @@ class Master:
         self._drained.set()
         #: Locust's ids of the workers that were sent a start of the present run.
         self._told: set[str] = set()
-        #: worker number → the rate it was told last.
-        self._rates: dict[int, float] = {}
         # Each kind of message from the workers has its handler.
         for name, handler in (
             ("chat_ping", self._on_ping),
@@ -88,7 +86,6 @@ class Master:
         clients = getattr(self._runner, "clients", {})
         self._told = set(clients)
         self.run.probed = any(map(is_probe, clients))
-        self._rates = {}
         self._send_start()
         gevent.spawn(self._watch, self.run)
         log.info("run %s: %s, seed %d", name, host, options.seed)
@@ -237,6 +234,9 @@ class Master:
         # Once a second while the load is on.
         while run.state == "running":
             gevent.sleep(WATCH_EVERY)
+            # It ended meanwhile; the next run may be on already.
+            if run.state != "running":
+                return
             now = time.monotonic()
             runner = self._runner
             # A local runner has no such flag: its users are there when `start` returns.
@@ -253,8 +253,8 @@ class Master:
         # worker number, posts a second.
         for index, rate in run.shares().items():
             # A message only where something changed.
-            if index in run.ids and self._rates.get(index) != rate:
-                self._rates[index] = rate
+            if index in run.ids and run.told.get(index) != rate:
+                run.told[index] = rate
                 self._send("chat_rate", {"run": run.name, "rate": rate}, run.ids[index])
 
     @staticmethod

@@ -60,6 +60,8 @@ class Run:
         self.heard: dict[int, float] = {}
         #: worker number → Locust's id of it.
         self.ids: dict[int, str] = {}
+        #: worker number → the rate that it was told last.
+        self.told: dict[int, float] = {}
         #: How many workers were sent a start, and whether some are probes.
         self.workers = workers
         self.probed = False

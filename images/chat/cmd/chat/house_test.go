@@ -1,6 +1,8 @@
 package main_test
 
 import (
+	"cmp"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -43,6 +45,36 @@ var owners = map[string]string{
 	"github.com/redis/go-redis/v9": "internal/redisstore internal/redisnode internal/redistest",
 	"github.com/alecthomas/kong":   "cmd/chat",
 	"go.etcd.io/bbolt":             "internal/localstore",
+}
+
+// TestTableSaysWhatIsAllowed holds the document to the list above.
+func TestTableSaysWhatIsAllowed(t *testing.T) {
+	t.Parallel()
+	document, err := os.ReadFile("../../../../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]string{}
+	for line := range strings.Lines(string(document)) {
+		cells := strings.Split(line, "|")
+		if name, ok := strings.CutPrefix(cells[min(1, len(cells)-1)], " `"); ok && len(cells) == 5 {
+			rows[strings.TrimSuffix(name, "` ")] = strings.TrimSpace(cells[3])
+		}
+	}
+	for room, rooms := range allowed {
+		var names []string
+		for _, other := range rooms {
+			names = append(names, strings.TrimPrefix(other, "internal/"))
+		}
+		slices.Sort(names)
+		want := cmp.Or(strings.Join(names, ", "), "nothing of ours")
+		if room == "cmd/chat" {
+			want = "all"
+		}
+		if rows[room] != want {
+			t.Errorf("the table says that %s may import %q; here it is %q", room, rows[room], want)
+		}
+	}
 }
 
 func TestImportsFollowTheHouse(t *testing.T) {

@@ -52,12 +52,14 @@ func (s *session) run(ctx context.Context) {
 }
 
 // patiently waits until something has happened that depends on the client
-// reading what it is sent, or until ctx ends. A client that takes nothing for
-// takeWait is closed with 4001; goodbye bounds how long that takes.
+// reading what it is sent, or until ctx ends. A client that takes nothing
+// between two looks, takeWait apart, is closed with 4001; goodbye bounds how
+// long that takes. The first look is takeWait after the beginning: what waited
+// then may or may not have been taken up for writing at the beginning.
 func (s *session) patiently(ctx context.Context, happened <-chan struct{}) {
 	timer := time.NewTimer(takeWait)
 	defer timer.Stop()
-	for before := s.out.progress(); ; {
+	for before := -1; ; {
 		select {
 		case <-happened:
 			return

@@ -85,8 +85,9 @@ loadtest: build ## a minute of load: 200 users, 2 pods, Redis, 2 workers; leaves
 	@loadtest/setup && loadtest/run steady
 
 .PHONY: report
-report: ## report.pdf from results/, the code and chatapp.yaml
+report: ## report.pdf from results/, the code and chatapp.yaml; the documents' figures, too
 	@loadtest/report/setup && loadtest/run report build
+	@cd test && go test -count=1 -run '^TestFigures$$' ./documents -update >/dev/null
 
 .PHONY: push
 push: ## docker push them, and Redis re-tagged beside them

@@ -70,16 +70,20 @@ class Plan:
     searches: list[Planned]
 
 
-def read_plan(path: Path, seeds: Sequence[int]) -> Plan:
+def read_plan(path: Path, seeds: Sequence[int], generator: str | None = None) -> Plan:
     """The plan of a file, once for each seed: all runs of the first seed first. The folder of a
-    further seed ends with it. Raises ValueError."""
+    further seed ends with it. generator: of all runs, instead of what the plan says. Raises
+    ValueError."""
     body = yaml.safe_load(path.read_text(encoding="utf-8"))
     runs: list[Planned] = []
     searches: list[Planned] = []
     for place, seed in enumerate(seeds):
         for made, key in ((runs, "runs"), (searches, "capacity")):
             for entry in body[key]:
-                again = {"native": False} if place else {}
+                again: dict[str, Any] = {"native": False} if place else {}
+                # Searches and the run with both kinds are about their generators.
+                if generator and key == "runs" and "generator" not in entry:
+                    again["generator"] = generator
                 made.append(_planned({**entry, **again}, seed, f"-seed-{seed}" if place else ""))
     return Plan(runs, searches)
 
@@ -111,6 +115,17 @@ def digests_now(namespace: str | None) -> dict[str, str]:
         "generator": ", ".join(image_ids(kubectl.items("pods", "app=locust-worker"), "locust")),
         "manifest": manifest_digest(),
     }
+
+
+def renew(namespace: str | None) -> None:
+    """Start the pods anew, and wait: then they run the images that a run will, not older ones of
+    the same tag, and their digests can be told."""
+    kubectl = Kubectl(namespace)
+    kubectl("rollout", "status", "statefulset", "redis", "--timeout=300s")
+    workloads = ("chat", "locust-master", "locust-worker", "locust-probe")
+    kubectl("rollout", "restart", "deployment", *workloads)
+    for name in workloads:
+        kubectl("rollout", "status", "deployment", name, "--timeout=300s")
 
 
 def is_made(folder: Path, scenario: Scenario, digests: Mapping[str, str]) -> bool:
@@ -290,6 +305,18 @@ def write_search(
     (place / "capacity.json").write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
 
 
+def pictures(results: Path) -> None:
+    """Pictures of Locust's own pages for the report, where there is a browser to take them."""
+    try:
+        # A run needs no browser.
+        from report.measure import native  # noqa: PLC0415
+
+        native.run(results)
+    # Whatever a browser says: the runs are made.
+    except Exception as error:
+        say(f"no pictures of Locust's pages: {error}; loadtest/run report native takes them")
+
+
 def campaign(
     plan: Plan,
     results: Path,
@@ -302,6 +329,7 @@ def campaign(
 ) -> int:
     """Make what is not there yet. Returns the number of runs whose ledger is broken."""
     say(f"what is deployed of {MANIFEST.name}, on the current kubectl context")
+    renew(namespace)
     broken, left = make_runs(plan.runs, results, Budget(minutes), namespace, patience, tries)
     whole = Budget(capacity_minutes)
     for number, search in enumerate(plan.searches):
@@ -309,6 +337,7 @@ def campaign(
         share = Budget((whole._end - time.monotonic()) / 60 / (len(plan.searches) - number))
         if not make_search(search, results, share, namespace, patience):
             left.append(search.name)
+    pictures(results)
     readme.index(results)
     if left:
         say(f"not made, or not to the end: {', '.join(left)}; the same command goes on")

@@ -220,6 +220,11 @@ def campaign_run(arguments: Sequence[str]) -> int:
         "--capacity-minutes", type=float, default=45, help="for the capacity searches (45)"
     )
     parser.add_argument("--seeds", default="1", help="comma separated; all runs once for each (1)")
+    parser.add_argument(
+        "--generator",
+        choices=GENERATORS,
+        help="of all runs, instead of the plan's; both: a crowd in Python, probes in Go",
+    )
     parser.add_argument("--plan", type=Path, default=campaign.PLAN, help="another list of runs")
     parser.add_argument("--only", default="", metavar="WORD", help="runs whose names begin so")
     parser.add_argument("--namespace", help="default: the context's")
@@ -231,7 +236,8 @@ def campaign_run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--out", type=Path, default=ROOT / "results")
     args = parser.parse_args(arguments)
-    plan = campaign.read_plan(args.plan, [int(seed) for seed in args.seeds.split(",")])
+    seeds = [int(seed) for seed in args.seeds.split(",")]
+    plan = campaign.read_plan(args.plan, seeds, args.generator)
     plan = campaign.Plan(
         [one for one in plan.runs if one.name.startswith(args.only)],
         [one for one in plan.searches if one.name.startswith(args.only)],

@@ -174,12 +174,8 @@ func (g *files) circle() error {
 	return errors.New("files use each other:" + b.String())
 }
 
-// draw gives the picture of the module that dir is in. A circle is an error.
-func draw(dir string) (string, error) {
-	h, err := open(dir)
-	if err != nil {
-		return "", err
-	}
+// draw gives the picture of the module. A circle is an error.
+func (h *house) draw() (string, error) {
 	var b strings.Builder
 	rooms := h.imports()
 	if circles := rooms.circles(); len(circles) > 0 {

@@ -3,14 +3,22 @@ package main
 import (
 	"os"
 	"reflect"
+	"sync"
 	"testing"
 )
+
+// opened is this module, compiled once for all tests.
+var opened = sync.OnceValues(func() (*house, error) { return open(".") })
 
 // TestPictureIsCurrent fails when the picture in the document is not that of
 // the code: run make house.
 func TestPictureIsCurrent(t *testing.T) {
 	t.Parallel()
-	picture, err := draw(".")
+	h, err := opened()
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture, err := h.draw()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +39,7 @@ func TestPictureIsCurrent(t *testing.T) {
 // package do, in whatever package.
 func TestNoCircles(t *testing.T) {
 	t.Parallel()
-	h, err := open(".")
+	h, err := opened()
 	if err != nil {
 		t.Fatal(err)
 	}

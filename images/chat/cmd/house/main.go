@@ -22,7 +22,11 @@ func main() {
 }
 
 func run(document string) error {
-	picture, err := draw(".")
+	h, err := open(".")
+	if err != nil {
+		return err
+	}
+	picture, err := h.draw()
 	if err != nil {
 		return err
 	}

@@ -6,11 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
+	"chatapp/chat/internal/localstore"
 	"chatapp/chat/internal/people"
 )
 
@@ -80,7 +84,7 @@ func accountCommand(args []string, env func(string) string, in io.Reader, out, e
 	case verb == "add" || verb == "password":
 		call.Password, made = rand.Text(), true
 	}
-	if err := withAccounts(settings, call, out); err != nil {
+	if err := withAccounts(settings, call, out, errOut); err != nil {
 		fmt.Fprintf(errOut, "chat account: %v\n", err)
 		return 1
 	}
@@ -91,11 +95,16 @@ func accountCommand(args []string, env func(string) string, in io.Reader, out, e
 }
 
 // withAccounts makes a call: to the server that has the embedded store open,
-// if there is one; else on the store itself.
-func withAccounts(c *config, call accountCall, out io.Writer) error {
+// if there is one; else on the store itself. An embedded store that this call
+// begins is named on errOut: often the server has another folder, and the
+// account would be made where nobody looks.
+func withAccounts(c *config, call accountCall, out, errOut io.Writer) error {
 	if c.Log.RedisURL == "" {
 		if err := askOperator(c.Log.Data, call, out); !errors.Is(err, errNoOperator) {
 			return err
+		}
+		if _, err := os.Stat(filepath.Join(c.Log.Data, localstore.FileName)); errors.Is(err, fs.ErrNotExist) {
+			fmt.Fprintf(errOut, "chat account: %s has no log: a new one begins there (--data or CHAT_DATA names the folder, and must name the server's)\n", c.Log.Data)
 		}
 	}
 	logger := slog.New(slog.DiscardHandler)

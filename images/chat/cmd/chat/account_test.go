@@ -44,7 +44,14 @@ func TestAccountCommand(t *testing.T) {
 				resp.Body.Close()
 				return resp.StatusCode
 			}
-			run(0, "correct horse\n", "add", "ann@example.org", "Ann", "--stdin") // nobody serves yet
+			const begins = "a new one begins there"
+			first := run(0, "correct horse\n", "add", "ann@example.org", "Ann", "--stdin") // nobody serves yet
+			if got, want := strings.Contains(first, begins), name == "embedded"; got != want {
+				t.Errorf("told of a new log: %v, want %v: %s", got, want, first)
+			}
+			if again := run(0, "", "list"); strings.Contains(again, begins) {
+				t.Errorf("told again: %s", again)
+			}
 			p := startPod(t, append(where, "--registration", "closed")...)
 			if got := status(p, "correct horse"); got != 200 {
 				t.Errorf("sign in: %d", got)

@@ -10,7 +10,7 @@ const EXAMPLES: readonly (readonly [filter: string, what: string])[] = [
   ["tea -milk", "the first and not the second"],
   ["from:grace", "by whom: part of the name, or the address"],
   ["topic:general", "in this topic, or room"],
-  ["#release", "with this hashtag"],
+  ["#release", "with this hashtag in its text"],
   ["after:-2h", "in the last two hours; -15m, -7d, a date"],
   ["before:2026-01-31", "before that day, UTC"],
   ["during:09:00-17:30", "at that time of day, UTC"],

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -291,7 +292,14 @@ func (o *outbox) flush() {
 			err = o.writeClose(closing)
 			o.kill() // the reader waits for the client's answer, as long as goodbye lets it
 		}
-		if err != nil {
+		switch {
+		case err == nil:
+		case errors.Is(err, websocket.ErrCloseSent):
+			// gorilla has sent a close frame by itself, to a frame that is too
+			// large or malformed. The reader was told, and lingers: a socket
+			// closed now would be reset.
+			o.kill()
+		default:
 			if isTimeout(err) {
 				o.stalled()
 			}

@@ -108,7 +108,7 @@ func (c *rawConn) until(words ...string) string {
 		if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(got, w) }) {
 			return got
 		}
-		if got == "eof" {
+		if ended(got) {
 			c.t.Fatalf("the socket ended; want %q", words)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -137,13 +138,21 @@ func openRaw(t testing.TB, p *pod) *rawConn {
 // before that is still there to be read.
 func (c *rawConn) write(b []byte) { _, _ = c.Conn.Write(b) }
 
+// ended reports whether what read gave is the end of the socket.
+func ended(got string) bool { return got == "eof" || got == "reset" }
+
 // read gives the next frame in words: "text {…}", "ping x", "pong x",
-// "close 1000 reason" (1005: no code), or "eof" at the end of the stream.
+// "close 1000 reason" (1005: no code), "eof" at the end of the stream, or
+// "reset": the server closed a socket it had not read, and a client in the
+// middle of sending may lose the close frame that went before.
 func (c *rawConn) read() (string, error) {
 	var head [2]byte
 	if _, err := io.ReadFull(c.br, head[:]); err != nil {
-		if errors.Is(err, io.EOF) || strings.Contains(err.Error(), "reset") {
+		if errors.Is(err, io.EOF) {
 			return "eof", nil
+		}
+		if errors.Is(err, syscall.ECONNRESET) {
+			return "reset", nil
 		}
 		return "", err
 	}

@@ -146,7 +146,7 @@ func TestNothingReachesTheRemoved(t *testing.T) {
 		for !until() {
 			_ = c.SetReadDeadline(time.Now().Add(patience))
 			got, err := c.read()
-			if err != nil || got == "eof" || strings.HasPrefix(got, "close") {
+			if err != nil || ended(got) || strings.HasPrefix(got, "close") {
 				return cursor
 			}
 			saw(i, p.addr, got)

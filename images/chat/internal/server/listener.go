@@ -12,8 +12,8 @@ import (
 const (
 	// sendBuffer is the send buffer of each connection in bytes; the kernel
 	// takes double. So much memory a client takes that does not read, beside
-	// the page it asked for. A WebSocket keeps the buffer.
-	sendBuffer = 48 << 10
+	// the page it asked for. A WebSocket gets a larger one, of package live.
+	sendBuffer = 24 << 10
 	// refusing is how many connections may be refused at a time. Each takes a
 	// descriptor for at most refuseWait.
 	refusing   = 16

@@ -135,7 +135,6 @@ type frame struct {
 	Messages                    []message
 	Recovered                   bool
 	Online                      int
-	RetryAfterMs                int `json:"retry_after_ms"`
 }
 
 // hear handles a frame; false means that the connection is to be left.
@@ -166,18 +165,14 @@ func (p *person) hear(conn *websocket.Conn, text []byte) bool {
 	case "presence":
 		p.online = f.Online
 	case "error":
-		// Posts that an outage has refused come back together, and may be too many then.
-		if f.Code != "unavailable" && f.Code != "rate_limited" || f.Key == "" {
+		if f.Code != "unavailable" || f.Key == "" {
 			p.t.Errorf("%s: %s", p.name, text)
 			break
 		}
-		if f.Code == "unavailable" {
-			p.unavailable++
-		}
-		wait := max(200*time.Millisecond, time.Duration(f.RetryAfterMs)*time.Millisecond)
+		p.unavailable++
 		for _, post := range p.outbox {
 			if keyOf(post) == f.Key {
-				time.AfterFunc(wait, func() { p.send(post) })
+				time.AfterFunc(200*time.Millisecond, func() { p.send(post) })
 			}
 		}
 	case "bye":

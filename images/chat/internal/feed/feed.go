@@ -131,7 +131,7 @@ func (f *Feed) follow(ctx context.Context) error {
 		if !now.known[part] {
 			continue // its position is not known
 		}
-		tails.Go(func() { cancel(f.tail(ctx, part, from)) })
+		tails.Go(func() { cancel(f.tail(ctx, part, from, now)) })
 		tails.Go(func() { f.tailNumbers(ctx, part, revs[part]) })
 	}
 	tails.Go(func() { cancel(f.watch(ctx, now)) })
@@ -142,13 +142,10 @@ func (f *Feed) follow(ctx context.Context) error {
 // fill reads the recent end of every partition into the hub's window, and the
 // numbers of what is there. A partition that has never answered is left empty.
 func (f *Feed) fill(ctx context.Context) (now standing, revs []chat.Rev, err error) {
-	call, cancel := context.WithTimeout(ctx, callWait)
-	now, err = f.ask(call, false)
-	cancel()
-	if err != nil {
+	if now, err = f.stand(ctx); err != nil {
 		return standing{}, nil, err
 	}
-	ctx, cancel = context.WithTimeout(ctx, callWait)
+	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
 	recent := make([]chat.Batch, len(now.states))
 	stands := Standing{Revs: make([]chat.Rev, len(now.states))}
@@ -228,9 +225,9 @@ func (f *Feed) flush(ctx context.Context) {
 }
 
 // tail hands each event after from to the hub, in order, until ctx ends. It
-// returns errOvertaken when some of them are gone: what comes after a gap is
-// shown to nobody, so that every cursor tells of it.
-func (f *Feed) tail(ctx context.Context, part int, from chat.Pos) error {
+// returns errOvertaken or errAnotherLog when some of them are gone: what comes
+// after a gap is shown to nobody, so that every cursor tells of it.
+func (f *Feed) tail(ctx context.Context, part int, from chat.Pos, was standing) error {
 	for ctx.Err() == nil {
 		batch, err := f.log.Follow(ctx, part, from, tailMost, tailWait)
 		if err != nil {
@@ -241,6 +238,12 @@ func (f *Feed) tail(ctx context.Context, part int, from chat.Pos) error {
 			continue
 		}
 		if batch.Gap {
+			// A log that has lost its end has a gap, too. Asked for its state, it knows.
+			if now, err := f.stand(ctx); err == nil {
+				if err := was.changed(now); err != nil {
+					return err
+				}
+			}
 			return errOvertaken
 		}
 		if batch.Through == from {
@@ -277,18 +280,31 @@ func (f *Feed) publish(part int, batch chat.Batch) {
 // answered for the first time.
 func (f *Feed) watch(ctx context.Context, was standing) error {
 	for clock.Pause(ctx, watchPeriod) {
-		call, cancel := context.WithTimeout(ctx, callWait)
-		now, err := f.ask(call, false)
-		cancel()
-		switch {
-		case err != nil:
-		case !slices.Equal(now.known, was.known):
-			return errArrived
-		case now.epoch != was.epoch:
-			return errAnotherLog
+		if now, err := f.stand(ctx); err == nil {
+			if err := was.changed(now); err != nil {
+				return err
+			}
 		}
 	}
 	return context.Cause(ctx)
+}
+
+// stand is ask within callWait.
+func (f *Feed) stand(ctx context.Context) (standing, error) {
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	return f.ask(ctx, false)
+}
+
+// changed says why the hub has to begin again, if it has to.
+func (s standing) changed(now standing) error {
+	switch {
+	case !slices.Equal(now.known, s.known):
+		return errArrived
+	case now.epoch != s.epoch:
+		return errAnotherLog
+	}
+	return nil
 }
 
 // ask asks for the state of every partition; the epoch of the whole log is that

@@ -32,7 +32,7 @@ type catchUp struct {
 
 // One step of catching up sends a page: it ends at pageMessages, or with the
 // message that reaches pageBytes of JSON. A client that takes a page within
-// writeWait is slow, not gone.
+// twice takeWait is slow, not gone.
 const (
 	pageMessages = 256
 	pageBytes    = chat.PageBytes

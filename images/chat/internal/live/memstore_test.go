@@ -257,6 +257,15 @@ func (s *memStore) cut(part, keep int) {
 	}
 }
 
+// fork loses all that a partition held: another log, whose next message does
+// not follow on what was read.
+func (s *memStore) fork(part int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := &s.parts[part]
+	*p = memPart{epoch: p.epoch + 1, floor: p.messages[len(p.messages)-1].ID.Pos.Next()}
+}
+
 // empty makes it another log.
 func (s *memStore) empty() {
 	s.mu.Lock()

@@ -62,6 +62,30 @@ func TestOvertakenByRetention(t *testing.T) {
 	})
 }
 
+// TestForkedUnderATail: what the tail reads does not follow on what it has read,
+// since the log has lost its end. That is another log, not retention, in the
+// metrics that operators watch.
+func TestForkedUnderATail(t *testing.T) {
+	bubble(t, 1, Config{}, func(t *testing.T, p *pod, store *memStore) {
+		c := p.join(hello(chat.AllTopics, "", 10))
+		store.post("k", "tea", "lost")
+		time.Sleep(time.Second)
+		store.fork(0)
+		store.post("k2", "tea", "new")
+		<-c.done
+		time.Sleep(time.Second)
+		if e := c.got("close")[0]; e.code != 1001 || c.contents() != "lost" {
+			t.Errorf("close %d after %q; want 1001, and nothing beyond the fork", e.code, c.contents())
+		}
+		if n := p.counted("chat_log_resets_total"); n != 1 {
+			t.Errorf("%v resets of the log; want 1", n)
+		}
+		if n := p.counted("chat_tail_overtaken_total"); n != 0 {
+			t.Errorf("overtaken by retention %v times; want never", n)
+		}
+	})
+}
+
 // TestNothingIsLeft: retention has removed everything, and nobody has missed
 // anything. Sockets stay, and cursors are honoured.
 func TestNothingIsLeft(t *testing.T) {

@@ -11,6 +11,10 @@ export const BEAT_MS = 1_000;
 export const HUNG_MS = 10_000;
 
 const JITTER_MS = 1_500;
+/** Whose turn it is to take the lock from a tab that hangs: one tab at a time. */
+const HEIR = "chat.sender.heir";
+/** So long an heir that has taken the lock keeps the next one waiting, to be heard by it. Ms. */
+const HEARD_MS = 250;
 
 /** How tabs tell each other that they are alive. */
 export interface Beats {
@@ -37,40 +41,72 @@ export function channelBeats(): Beats {
  */
 export function webLock(locks: Pick<LockManager, "request">, beats: Beats): Lock {
   return async (work) => {
-    const impatience = new AbortController();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const wait = (): void => {
-      clearTimeout(timer);
-      // Not all at once: who takes it first is heard by the others.
-      timer = setTimeout(() => impatience.abort(), HUNG_MS + Math.random() * JITTER_MS);
-    };
-    const stopListening = beats.listen(wait);
-    const stopWaiting = (): void => {
-      clearTimeout(timer);
-      stopListening();
-    };
     const lost = new AbortController();
     let working: Promise<void> | undefined;
-    const hold = (): Promise<void> => {
-      stopWaiting();
-      beats.beat();
-      const beating = setInterval(() => beats.beat(), BEAT_MS);
-      working = work(lost.signal).finally(() => clearInterval(beating));
-      return working;
-    };
-    wait();
-    try {
-      await locks.request(NAME, { signal: impatience.signal }, hold);
-    } catch (error) {
-      if (!working && !impatience.signal.aborted) throw error;
-      // Refused while it waited: it takes the lock. While it held: another tab took it.
-      if (!working) await locks.request(NAME, { steal: true }, hold).catch(() => undefined);
-      lost.abort();
-      await working;
-    } finally {
-      stopWaiting();
+    for (;;) {
+      const impatience = new AbortController();
+      let heard = false;
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const wait = (): void => {
+        heard = true;
+        clearTimeout(timer);
+        if (impatience.signal.aborted) return;
+        timer = setTimeout(() => {
+          heard = false;
+          impatience.abort();
+        }, HUNG_MS + Math.random() * JITTER_MS);
+      };
+      const stopListening = beats.listen(wait);
+      const stopWaiting = (): void => {
+        clearTimeout(timer);
+        stopListening();
+      };
+      const hold = (): Promise<void> => {
+        stopWaiting();
+        beats.beat();
+        const beating = setInterval(() => beats.beat(), BEAT_MS);
+        working = work(lost.signal).finally(() => clearInterval(beating));
+        return working;
+      };
+      wait();
+      try {
+        await locks.request(NAME, { signal: impatience.signal }, hold);
+        return;
+      } catch (error) {
+        if (!working) {
+          if (!impatience.signal.aborted) throw error;
+          await inherit(locks, () => heard, hold);
+        }
+        if (!working) continue;
+        // While it held: another tab took it.
+        lost.abort();
+        await working;
+        return;
+      } finally {
+        stopWaiting();
+      }
     }
   };
+}
+
+/**
+ * Takes the lock from a tab that hangs, and resolves when the work is over; at once if another heir
+ * was first and is heard by now. One heir at a time, unless one hangs just then.
+ */
+function inherit(locks: Pick<LockManager, "request">, heard: () => boolean, hold: () => Promise<void>): Promise<void> {
+  return new Promise((done) => {
+    let mine = false;
+    const heir = async (): Promise<void> => {
+      mine = true;
+      if (heard()) return done();
+      done(locks.request(NAME, { steal: true }, hold).catch(() => undefined));
+      await new Promise((resolve) => setTimeout(resolve, HEARD_MS));
+    };
+    locks
+      .request(HEIR, { signal: AbortSignal.timeout(HUNG_MS) }, heir)
+      .catch(() => (mine ? undefined : locks.request(HEIR, { steal: true }, heir)))
+      .catch(() => undefined);
+  });
 }
 
 /** How long a lease holds when its tab dies, and how often a living tab renews it. Ms. */

@@ -435,12 +435,13 @@ describe("storage that fails", () => {
 describe("webLock", () => {
   /** Locks and beats as browsers have them, in one place for all tabs. */
   class Browser {
-    #held: { reject(error: unknown): void; done: Promise<unknown> } | undefined;
+    readonly #held = new Map<string, { reject(error: unknown): void; over: Promise<unknown> }>();
     readonly #listeners = new Set<() => void>();
 
     beats(hanging: () => boolean = () => false): Beats {
       return {
-        beat: () => hanging() || this.#listeners.forEach((heard) => heard()),
+        // As over a channel: others hear it a moment later.
+        beat: () => hanging() || setTimeout(() => this.#listeners.forEach((heard) => heard()), 5),
         listen: (heard) => {
           this.#listeners.add(heard);
           return () => this.#listeners.delete(heard);
@@ -448,23 +449,24 @@ describe("webLock", () => {
       };
     }
 
-    readonly request = async (_: string, options: LockOptions, work: () => Promise<void>): Promise<void> => {
-      if (options.steal) this.#held?.reject(new DOMException("stolen", "AbortError"));
+    readonly request = async (name: string, options: LockOptions, work: () => Promise<void>): Promise<void> => {
+      if (options.steal) this.#held.get(name)?.reject(new DOMException("stolen", "AbortError"));
       else {
-        while (this.#held) {
+        for (let held; (held = this.#held.get(name)); ) {
           const aborted = new Promise((_, reject) =>
             options.signal?.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError"))),
           );
-          await Promise.race([this.#held.done, aborted]);
+          await Promise.race([held.over, aborted]);
         }
       }
-      const done = work();
-      await new Promise<void>((resolve, reject) => {
-        const end = (): unknown => this.#held === held && (this.#held = undefined);
-        const held = { reject, done: done.then(end, end) };
-        this.#held = held;
-        done.then(resolve, reject);
+      let held: { reject(error: unknown): void; over: Promise<unknown> } | undefined;
+      const over = new Promise<void>((resolve, reject) => {
+        work().then(resolve, reject);
+        held = { reject, over: Promise.resolve() };
       });
+      const end = (): unknown => this.#held.get(name) === held && this.#held.delete(name);
+      if (held) this.#held.set(name, Object.assign(held, { over: over.then(end, end) }));
+      await over;
     };
 
     lock(hanging?: () => boolean): Lock {
@@ -504,6 +506,33 @@ describe("webLock", () => {
     expect([ran, told?.aborted]).toEqual([true, true]);
     end();
     await Promise.all([one, two]);
+  });
+
+  test("two lose patience in one instant: one takes it, the other waits for that one", async () => {
+    vi.spyOn(Math, "random").mockReturnValue(0.5);
+    const browser = new Browser();
+    let wake = (): void => undefined;
+    const hung = browser.lock(() => true)(() => new Promise((resolve) => (wake = resolve)));
+    const order: string[] = [];
+    const ends: (() => void)[] = [];
+    let signal: AbortSignal | undefined;
+    const tab = (name: string): Promise<void> =>
+      browser.lock()((lost) => {
+        order.push(name);
+        signal ??= lost;
+        return new Promise((resolve) => ends.push(resolve));
+      });
+    const both = [tab("one"), tab("two")];
+    await vi.advanceTimersByTimeAsync(5 * HUNG_MS);
+    expect(order).toHaveLength(1);
+    expect(signal?.aborted).toBe(false);
+    ends[0]?.();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(order).toHaveLength(2);
+    ends[1]?.();
+    wake();
+    await Promise.all([hung, ...both]);
+    vi.restoreAllMocks();
   });
 
   test("what fails in the work is not hidden", async () => {

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"chatapp/chat/internal/chat"
 	"chatapp/chat/internal/redisstore"
 	"chatapp/chat/internal/redistest"
+	"chatapp/chat/internal/storetest"
 )
 
 // TestManyTopicsTakeLittleMemory fills Redis with 100,000 topics. 50 people
@@ -31,17 +31,7 @@ func TestManyTopicsTakeLittleMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	for i := 0; i < topics; i += chat.MaxBatch {
-		var events []chat.Event
-		for j := i; j < min(topics, i+chat.MaxBatch); j++ {
-			events = append(events, chat.NewEvent(chat.Draft{
-				Key: fmt.Sprint("fill", j), Topic: fmt.Sprintf("topic number %d", j), Name: "Ann", Email: "ann@example.org", Content: "x",
-			}))
-		}
-		if _, err := store.Append(t.Context(), 0, events); err != nil {
-			t.Fatal(err)
-		}
-	}
+	storetest.FillTopics(t, store, topics)
 	p := startPod(t, "--redis-url", redis.URL(), "--source-read-rate", "0")
 	page := func(path string) (status int, next string) {
 		resp, err := http.Get("http://" + p.addr + path)

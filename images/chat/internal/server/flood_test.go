@@ -17,6 +17,7 @@ import (
 	"chatapp/chat/internal/chat"
 	"chatapp/chat/internal/redisstore"
 	"chatapp/chat/internal/redistest"
+	"chatapp/chat/internal/storetest"
 )
 
 // TestPostsGoOnUnderReaders fills Redis with 100,000 topics, and posts with and
@@ -52,17 +53,7 @@ func TestPostsGoOnUnderReaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	for i := 0; i < topics; i += chat.MaxBatch {
-		var events []chat.Event
-		for j := i; j < min(topics, i+chat.MaxBatch); j++ {
-			events = append(events, chat.NewEvent(chat.Draft{
-				Key: fmt.Sprint("fill", j), Topic: fmt.Sprintf("topic number %d", j), Name: "Ann", Email: "ann@example.org", Content: "x",
-			}))
-		}
-		if _, err := store.Append(t.Context(), 0, events); err != nil {
-			t.Fatal(err)
-		}
-	}
+	storetest.FillTopics(t, store, topics)
 	client := redis.Client()
 	defer client.Close()
 	redisPID, err := strconv.Atoi(redis.Info("process_id"))

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"context"
+	"fmt"
+	"testing"
 	"time"
 
 	"chatapp/chat/internal/chat"
@@ -21,6 +23,22 @@ func fill(hs []*handle, g *gen, part int, topics []string, n, maxBatch int) []ch
 		want = append(want, messages(drafts, hs[i%len(hs)].append(part, drafts...))...)
 	}
 	return want
+}
+
+// FillTopics appends a message to each of n topics, "topic number 0" and on.
+func FillTopics(t *testing.T, log chat.Log, n int) {
+	t.Helper()
+	for i := 0; i < n; i += chat.MaxBatch {
+		var events []chat.Event
+		for j := i; j < min(n, i+chat.MaxBatch); j++ {
+			events = append(events, chat.NewEvent(chat.Draft{
+				Key: fmt.Sprint("fill", j), Topic: fmt.Sprintf("topic number %d", j), Name: "Ann", Email: "ann@example.org", Content: "x",
+			}))
+		}
+		if _, err := log.Append(t.Context(), 0, events); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // appendSome appends n drafts of topic general in one batch and gives both sides.

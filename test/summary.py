@@ -1,62 +1,128 @@
 """Sums up what the suites left: prints each failed test, then one line.
 
 Reads every JUnit file (*.xml) and every `go test -json` file (go-*.json) of the
-folder given as the only argument. Exits 1 if a test failed or none was run.
+folder given as the last argument. What failed was run once more, into a file
+whose name ends with .again.xml or .again.json: a test that passed there is
+flaky. Exits 1 if a test failed twice or none was run.
+
+With --failed, the last argument is a `go test -json` file; prints what failed
+in it: a package and a pattern for `go test -run` a line.
 """
 
 import json
 import pathlib
 import sys
 import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
 
-Counts = dict[str, int]
+
+@dataclass
+class Result:
+    """How one test ended: passed, failed or skipped, and what it said."""
+
+    ended: str
+    said: str
 
 
-def go_results(path: pathlib.Path, counts: Counts) -> None:
-    """Count the tests of one `go test -json` file; subtests stand for their parents."""
-    results: dict[tuple[str, str], str] = {}
+# The results of a suite, by where a test stands and its name.
+Results = dict[tuple[str, str], Result]
+
+
+def go_results(path: pathlib.Path) -> Results:
+    """Read one `go test -json` file; subtests stand for their parents.
+
+    A package that failed although none of its tests did (it did not build, or
+    leaked) stands there with an empty name.
+    """
+    ended: dict[tuple[str, str], str] = {}
     output: dict[tuple[str, str], list[str]] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         event = json.loads(line)
         key = (event.get("Package", event.get("ImportPath", "?")), event.get("Test", ""))
         if event["Action"] in ("pass", "fail", "skip"):
-            results[key] = event["Action"]
+            ended[key] = {"pass": "passed", "fail": "failed", "skip": "skipped"}[event["Action"]]
         elif "output" in event["Action"]:
             output.setdefault(key, []).append(event["Output"])
-    parents = {(package, test.rpartition("/")[0]) for package, test in results if "/" in test}
-    for (package, test), result in results.items():
-        if result == "fail" and (package, test) not in parents:
-            print(f"FAIL {package} {test}\n{''.join(output.get((package, test), [])[-40:])}")
-        if result == "fail" and not test and not any(p == package and t for (p, t), r in results.items() if r == "fail"):
-            counts["fail"] += 1  # the package itself: it did not build, or leaked
-        elif test and (package, test) not in parents:
-            counts[result] += 1
+    parents = {(package, test.rpartition("/")[0]) for package, test in ended if "/" in test}
+    broken = {package for (package, test), how in ended.items() if test and how == "failed"}
+    results: Results = {}
+    for (package, test), how in ended.items():
+        if (package, test) in parents or (not test and (how != "failed" or package in broken)):
+            continue
+        results[package, test] = Result(how, "".join(output.get((package, test), [])[-40:]))
+    return results
 
 
-def junit_results(path: pathlib.Path, counts: Counts) -> None:
-    """Count the tests of one JUnit file."""
+def junit_results(path: pathlib.Path) -> Results:
+    """Read one JUnit file."""
+    results: Results = {}
     for case in ElementTree.parse(path).getroot().iter("testcase"):
+        key = (str(case.get("classname")), str(case.get("name")))
         broken = [child for child in case if child.tag in ("failure", "error")]
+        skipped = case.find("skipped")
         if broken:
-            counts["fail"] += 1
-            print(f"FAIL {path.stem} {case.get('classname')} {case.get('name')}\n{(broken[0].text or '')[-2000:]}")
-        elif case.find("skipped") is not None:
-            counts["skip"] += 1
-            print(f"skip {path.stem} {case.get('classname')} {case.get('name')}: {case.find('skipped').get('message')}")  # type: ignore[union-attr]
+            results[key] = Result("failed", (broken[0].text or "")[-2000:])
+        elif skipped is not None:
+            results[key] = Result("skipped", str(skipped.get("message")))
         else:
-            counts["pass"] += 1
+            results[key] = Result("passed", "")
+    return results
+
+
+def read(path: pathlib.Path) -> Results:
+    """Read one file of results; one that is not there has none."""
+    if not path.exists():
+        return {}
+    return go_results(path) if path.suffix == ".json" else junit_results(path)
+
+
+def again(first: Results, second: Results) -> None:
+    """Call flaky, in the first results, what failed there and passed in the second.
+
+    A parent that was run again passes for a subtest that is not there any more;
+    a whole package passes when no test in it failed.
+    """
+    for (where, name), result in first.items():
+        if result.ended != "failed":
+            continue
+        if not name:
+            later = [how.ended for (package, _), how in second.items() if package == where]
+            if later and "failed" not in later:
+                result.ended = "flaky"
+        elif (where, name) in second and second[where, name].ended == "passed":
+            result.ended = "flaky"
+
+
+def failed_of(path: pathlib.Path) -> None:
+    """Print a line for each package with failures: its name, and the pattern of what failed."""
+    patterns: dict[str, set[str]] = {}
+    for (package, test), result in go_results(path).items():
+        if result.ended == "failed":
+            patterns.setdefault(package, set()).add(test.partition("/")[0])
+    for package, tests in patterns.items():
+        print(package, "." if "" in tests else f"^({'|'.join(sorted(tests))})$")
 
 
 def main() -> int:
     """Sum up the folder named on the command line; the result is the exit status."""
-    folder = pathlib.Path(sys.argv[1])
-    counts: Counts = {"pass": 0, "fail": 0, "skip": 0}
-    for path in sorted(folder.glob("go-*.json")):
-        go_results(path, counts)
-    for path in sorted(folder.glob("*.xml")):
-        junit_results(path, counts)
-    print(f"{counts['pass']} passed, {counts['fail']} failed, {counts['skip']} skipped")
-    return 1 if counts["fail"] or not counts["pass"] else 0
+    last = pathlib.Path(sys.argv[-1])
+    if "--failed" in sys.argv[1:]:
+        failed_of(last)
+        return 0
+    counts = dict.fromkeys(("passed", "failed", "flaky", "skipped"), 0)
+    for path in sorted([*last.glob("go-*.json"), *last.glob("*.xml")]):
+        if path.stem.endswith(".again"):
+            continue
+        results = read(path)
+        again(results, read(path.with_suffix(f".again{path.suffix}")))
+        for (where, name), result in results.items():
+            counts[result.ended] += 1
+            if result.ended in ("failed", "flaky"):
+                print(f"{'FAIL' if result.ended == 'failed' else 'FLAKY'} {path.stem} {where} {name}\n{result.said}")
+            elif result.ended == "skipped" and path.suffix == ".xml":
+                print(f"skip {path.stem} {where} {name}: {result.said}")
+    print(", ".join(f"{count} {how}" for how, count in counts.items()))
+    return 1 if counts["failed"] or not counts["passed"] else 0
 
 
 if __name__ == "__main__":

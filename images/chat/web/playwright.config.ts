@@ -1,6 +1,6 @@
 import { defineConfig } from "@playwright/test";
 
-const reportDir = process.env["REPORT_DIR"];
+const results = process.env["E2E_RESULTS"];
 
 export default defineConfig({
   testDir: "e2e",
@@ -11,7 +11,7 @@ export default defineConfig({
   forbidOnly: true,
   timeout: 60_000,
   expect: { timeout: 15_000 },
-  reporter: reportDir ? [["list"], ["junit", { outputFile: `${reportDir}/web-e2e.xml` }]] : [["list"]],
+  reporter: results ? [["list"], ["junit", { outputFile: results }]] : [["list"]],
   use: {
     viewport: { width: 1280, height: 800 },
     locale: "en-GB",

@@ -74,19 +74,22 @@ func TestPostsComeBackByAge(t *testing.T) {
 			_, text := p.ask(http.MethodGet, "/readyz", "")
 			return text == "ready\n"
 		})
-		log, err := os.ReadFile(p.log.Name())
-		if err != nil {
-			t.Fatal(err)
-		}
-		begins, ends := 0, 0
-		for line := range strings.Lines(string(log)) {
-			if strings.Contains(line, "access=writes cause=OOM") {
-				begins += strings.Count(line, "trouble begins")
-				ends += strings.Count(line, "trouble is over")
+		said := func(word string) int {
+			log, err := os.ReadFile(p.log.Name())
+			if err != nil {
+				t.Fatal(err)
 			}
+			n := 0
+			for line := range strings.Lines(string(log)) {
+				if strings.Contains(line, "access=writes cause=OOM") {
+					n += strings.Count(line, word)
+				}
+			}
+			return n
 		}
-		if begins != 1 || ends != 1 {
-			t.Errorf("pod %d: OOM is logged %d times as begun and %d times as over:\n%s", i, begins, ends, log)
+		until(t, "the log says that it is over", func() bool { return said("trouble is over") > 0 })
+		if begins, ends := said("trouble begins"), said("trouble is over"); begins != 1 || ends != 1 {
+			t.Errorf("pod %d: OOM is logged %d times as begun and %d times as over", i, begins, ends)
 		}
 		if n, _ := strconv.Atoi(metric(t, p, `chat_store_failures_total{access="writes",cause="OOM"}`)); n == 0 {
 			t.Errorf("pod %d counts no failures", i)

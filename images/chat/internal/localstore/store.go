@@ -198,6 +198,7 @@ func (s *Store) advance(head, floor chat.Pos) {
 func (s *Store) Close() error {
 	s.stop()
 	s.done.Wait()
+	defer s.trouble.Close()
 	return s.db.Close()
 }
 

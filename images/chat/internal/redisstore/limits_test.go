@@ -218,6 +218,7 @@ func TestFullRedis(t *testing.T) {
 	server.Do("config", "set", "maxmemory", "0")
 	noTrouble(t, s) // nobody posts: it is found out
 	appendTo(t, s, 0, drafts("b", 1))
+	s.Close() // says what is over
 	if n, m := len(r.lines("trouble begins", "cause=OOM")), len(r.lines("trouble is over", "cause=OOM")); n != 1 || m != 1 {
 		t.Errorf("OOM is said to begin %d times and to end %d times\n%s", n, m, &r.text)
 	}
@@ -381,6 +382,7 @@ func TestCausesAreSaidOnce(t *testing.T) {
 			c.end(server)
 			noTrouble(t, s)
 			appendTo(t, s, 0, drafts("b", 1))
+			s.Close() // says what is over
 			begins, ends := r.lines("trouble begins", "access=writes", "cause="+c.cause), r.lines("trouble is over", "access=writes", "cause="+c.cause, "failures=")
 			if len(begins) != 1 || len(ends) != 1 {
 				t.Errorf("said to begin %d times, to end %d times:\n%s", len(begins), len(ends), &r.text)

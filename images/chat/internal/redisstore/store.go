@@ -192,6 +192,7 @@ func Open(o Options) (*Store, error) {
 func (s *Store) Close() error {
 	s.cancel(errClosed)
 	s.tidy.Wait()
+	defer s.trouble.Close()
 	err := errors.Join(s.cmd.close(), s.past.close(), s.tail.close())
 	if errors.Is(err, redis.ErrClosed) {
 		return nil // closed before

@@ -1,5 +1,5 @@
 // Package trouble keeps account of what a store cannot do at the moment, and
-// why. Each cause is logged once when it begins and once when it ends. It is
+// why. Each cause is logged once when it begins and once when it is over. It is
 // counted, and readyz can tell it.
 package trouble
 
@@ -14,6 +14,11 @@ import (
 	"sync/atomic"
 	"time"
 )
+
+// calm is how long nothing may fail before a cause is said to be over. A store
+// at its limit refuses one write and takes the next, smaller one: without it
+// the log would tell each turn.
+const calm = 5 * time.Second
 
 // Access is a kind of access to a store.
 type Access string
@@ -42,6 +47,7 @@ type Book struct {
 	spells map[spellOf]*spell
 	places map[placeOf]Cause // the last cause, of each place that is in trouble
 	notes  map[string]string // by topic
+	closed bool
 }
 
 type spellOf struct {
@@ -58,7 +64,10 @@ type placeOf struct {
 type spell struct {
 	since    time.Time
 	failures int
-	places   map[string]bool
+	places   map[string]bool // those in trouble; none while it may be over
+
+	worked time.Time   // when the last place worked again
+	over   *time.Timer // ends the spell when it stays calm; nil while places are in trouble
 }
 
 // New makes the book of a store of this name. failed, if not nil, is told the
@@ -88,6 +97,10 @@ func (b *Book) Failed(place string, access Access, c Cause, err error) {
 	}
 	s.failures++
 	s.places[place] = true
+	if s.over != nil {
+		s.over.Stop()
+		s.over = nil
+	}
 }
 
 // Works notes that an access to a place has succeeded. A write proves that
@@ -115,9 +128,38 @@ func (b *Book) works(place string, access Access) {
 			continue
 		}
 		if delete(s.places, place); len(s.places) == 0 {
-			delete(b.spells, of)
-			b.log.Info(b.store+" trouble is over", "access", access, "cause", of.code,
-				"failures", s.failures, "after", time.Since(s.since).Round(time.Millisecond))
+			s.worked = time.Now()
+			if b.closed {
+				b.over(of, s)
+				continue
+			}
+			s.over = time.AfterFunc(calm, func() {
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				if b.spells[of] == s && len(s.places) == 0 && time.Since(s.worked) >= calm {
+					b.over(of, s)
+				}
+			})
+		}
+	}
+}
+
+func (b *Book) over(of spellOf, s *spell) {
+	delete(b.spells, of)
+	b.log.Info(b.store+" trouble is over", "access", of.access, "cause", of.code,
+		"failures", s.failures, "after", s.worked.Sub(s.since).Round(time.Millisecond))
+}
+
+// Close says at once what is over. What ends after it is said without waiting
+// for calm.
+func (b *Book) Close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	for of, s := range b.spells {
+		if s.over != nil {
+			s.over.Stop()
+			b.over(of, s)
 		}
 	}
 }

@@ -75,9 +75,23 @@ test("what waits can be edited, retried and discarded as well; Edit keeps its to
   await expect(chat.topic).toHaveValue("tea");
   await expect(chat.message).toHaveValue("two");
   await expect(chat.log.locator(".row.pending")).toHaveCount(1);
+  // Retry does not wait for the next attempt: it dials before the click is over.
+  const dialled = () =>
+    chat.row("three").getByRole("button", { name: "Retry" }).evaluate((button: HTMLButtonElement) => {
+      const { WebSocket } = window;
+      let dials = 0;
+      window.WebSocket = class extends WebSocket {
+        constructor(...args: ConstructorParameters<typeof WebSocket>) {
+          super(...args);
+          dials++;
+        }
+      };
+      button.click();
+      window.WebSocket = WebSocket;
+      return dials;
+    });
+  await expect.poll(dialled).toBe(1);
   network.refuseSockets = false;
-  // Retry does not wait for the next attempt.
-  await chat.row("three").getByRole("button", { name: "Retry" }).click();
   await chat.settled();
   expect((await stored(cluster.pod(0))).map(({ content }) => content)).toEqual(["three"]);
 });

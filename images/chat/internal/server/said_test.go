@@ -106,6 +106,10 @@ func hear(t testing.TB, c *rawConn) said {
 // hearType passes over frames until one of a type.
 func hearType(t testing.TB, c *rawConn, kind string) said {
 	t.Helper()
+	// However long the test did something else before.
+	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
 	for {
 		if f := hear(t, c); f.Type == kind {
 			return f

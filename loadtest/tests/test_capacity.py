@@ -73,7 +73,7 @@ def summary(outcome: str, p99: float, *failed: str) -> dict[str, Any]:
         "rate": 40.0,
         "outcome": outcome,
         "rows_ms": {"deliver": {"p99": p99}},
-        "gates": [{"name": name, "passed": False} for name in failed],
+        "gates": [{"name": name, "passed": False, "value": 30.0} for name in failed],
         "invalid_because": list(failed),
     }
 
@@ -95,6 +95,20 @@ def summary(outcome: str, p99: float, *failed: str) -> dict[str, Any]:
 def test_who_failed(run: dict[str, Any], who: str) -> None:
     found = judge(run, 250)
     assert found is not None and (found.held, found.who) == (not who, who)
+
+
+@pytest.mark.parametrize(
+    ("gate", "lag", "held"),
+    [("loop lag", 24.0, True), ("schedule lag, ramp-up included", 24.0, True),
+     ("loop lag", 26.0, False), ("crowd's loop lag", 24.0, False)],
+)  # fmt: skip
+def test_an_instruments_error_counts_beside_the_objective(
+    gate: str, lag: float, held: bool
+) -> None:
+    run = summary("INVALID", 20)
+    run["gates"] = [{"name": gate, "passed": False, "value": lag}]
+    found = judge(run, 250)
+    assert found is not None and found.held == held
 
 
 @pytest.mark.parametrize("gate", ["other load", "load seconds", "deliver samples"])

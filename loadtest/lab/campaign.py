@@ -108,13 +108,18 @@ class Budget:
 
 
 def digests_now(namespace: str | None) -> dict[str, str]:
-    """The digests of what is deployed."""
+    """The digests of what is deployed. Raises LabError where one cannot be told: what is made
+    already would be taken for something else's, and thrown away."""
     kubectl = Kubectl(namespace)
-    return {
+    found = {
         "chat": ", ".join(image_ids(kubectl.items("pods", "app=chat"), "chat")),
         "generator": ", ".join(image_ids(kubectl.items("pods", "app=locust-worker"), "locust")),
         "manifest": manifest_digest(),
     }
+    for name, digest in found.items():
+        if not digest:
+            raise LabError(f"no pod tells which {name} is deployed; kubectl get pods")
+    return found
 
 
 def renew(namespace: str | None) -> None:
@@ -123,6 +128,9 @@ def renew(namespace: str | None) -> None:
     kubectl = Kubectl(namespace)
     kubectl("rollout", "status", "statefulset", "redis", "--timeout=300s")
     workloads = ("chat", "locust-master", "locust-worker", "locust-probe")
+    # A run that was cut off while it emptied Redis leaves no chat, and so no digest of it.
+    if not kubectl.items("pods", "app=chat"):
+        kubectl("scale", "deployment", "chat", "--replicas=1")
     kubectl("rollout", "restart", "deployment", *workloads)
     for name in workloads:
         kubectl("rollout", "status", "deployment", name, "--timeout=300s")

@@ -67,6 +67,43 @@ def stub(monkeypatch: pytest.MonkeyPatch, outcomes: list[str]) -> list[str]:
     return made
 
 
+class Deployed:
+    """Stands in for kubectl: what was asked, and pods with these digests of their images."""
+
+    def __init__(self, **images: str) -> None:
+        self.asked: list[tuple[str, ...]] = []
+        self._images = images
+
+    def __call__(self, *words: str) -> str:
+        self.asked.append(words)
+        return ""
+
+    def items(self, _kind: str, selector: str) -> list[dict[str, Any]]:
+        """The pod of an app, where there is one."""
+        app = selector.partition("=")[2]
+        container = {"chat": "chat"}.get(app, "locust")
+        if app not in self._images:
+            return []
+        status = {"name": container, "imageID": f"somewhere@{self._images[app]}"}
+        return [{"status": {"containerStatuses": [status]}}]
+
+
+def test_a_cut_off_run_that_left_no_chat_throws_nothing_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kubectl = Deployed(**{"locust-worker": "sha256:b"})
+    monkeypatch.setattr(campaign, "Kubectl", lambda _: kubectl)
+    campaign.renew(None)
+    assert ("scale", "deployment", "chat", "--replicas=1") in kubectl.asked
+    with pytest.raises(LabError, match="which chat is deployed"):
+        campaign.digests_now(None)
+    whole = Deployed(chat="sha256:a", **{"locust-worker": "sha256:b"})
+    monkeypatch.setattr(campaign, "Kubectl", lambda _: whole)
+    campaign.renew(None)
+    assert all(words[0] != "scale" for words in whole.asked)
+    assert campaign.digests_now(None)["chat"] == "sha256:a"
+
+
 def test_the_plan_of_the_project_is_one() -> None:
     plan = campaign.read_plan(campaign.PLAN, [1, 2])
     names = [one.name for one in [*plan.runs, *plan.searches]]

@@ -61,9 +61,7 @@ def judge(summary: Mapping[str, Any], objective: float) -> Try | None:
         gate["name"]
         for gate in summary["gates"]
         if not gate["passed"]
-        and not (
-            gate["name"].startswith(OF_THE_INSTRUMENT) and gate["value"] <= SHARE * objective
-        )
+        and not (gate["name"].startswith(OF_THE_INSTRUMENT) and gate["value"] <= SHARE * objective)
     ]
     why = "; ".join(summary["invalid_because"])
     if any(name.startswith(NOT_ITS_OWN) for name in bad):

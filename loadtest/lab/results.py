@@ -229,9 +229,10 @@ class Search:
     steps: Sequence[Mapping[str, Any]]
     runs: Sequence[Run] = field(default_factory=list)
 
-    def at(self, rate: float | None) -> list[Run]:
-        """The runs of the search at a rate."""
-        return [run for run in self.runs if run.rate == rate]
+    def holding(self) -> list[Run]:
+        """The runs that held at the highest rate that held twice; others there may have failed."""
+        folders = {one["folder"] for one in self.steps if one["held"] and one["rate"] == self.held}
+        return [run for run in self.runs if run.path.name in folders]
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,7 @@ func capacity(t *testing.T) (posts, deliveries string) {
 		Steps []struct {
 			Folder string
 			Rate   float64
+			Held   bool
 		}
 	}
 	read(t, folder+"capacity.json", &found)
@@ -109,7 +110,7 @@ func capacity(t *testing.T) (posts, deliveries string) {
 		return thousands(math.Round(v))
 	}
 	for _, step := range found.Steps {
-		if step.Rate == *found.Held {
+		if step.Held && step.Rate == *found.Held {
 			var run struct {
 				Throughput struct {
 					Deliveries float64 `json:"deliveries_per_s"`

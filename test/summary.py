@@ -79,13 +79,14 @@ def read(path: pathlib.Path) -> Results:
 def again(first: Results, second: Results) -> None:
     """Call flaky, in the first results, what failed there and passed in the second.
 
-    A parent that was run again passes for a subtest that is not there any more;
-    a whole package passes when no test in it failed.
+    A package that failed as a whole is flaky when no test in it failed the
+    second time. What the first run left out, since something before it failed,
+    is taken from the second.
     """
+    for key, result in second.items():
+        if key not in first or first[key].ended == "skipped":
+            first[key] = result
     for (where, name), result in first.items():
-        # A suite may leave out what stands behind a failure.
-        if result.ended == "skipped" and (where, name) in second:
-            result.ended = second[where, name].ended
         if result.ended != "failed":
             continue
         if not name:
@@ -96,21 +97,34 @@ def again(first: Results, second: Results) -> None:
             result.ended = "flaky"
 
 
-def failed_of(path: pathlib.Path) -> None:
-    """Print a line for each package with failures: its name, and the pattern of what failed."""
+def failed_of(path: pathlib.Path) -> dict[str, str]:
+    """The pattern of what failed, by package, in a `go test -json` file.
+
+    It is all of a package that did not come to its end (a panic, a time-out):
+    nobody knows what the tests behind would have said. One that did has printed
+    FAIL on a line of its own.
+    """
+    ended = set()
+    for line in path.read_text(encoding="utf-8").splitlines():
+        event = json.loads(line)
+        if not event.get("Test") and event.get("Output") == "FAIL\n":
+            ended.add(event["Package"])
     patterns: dict[str, set[str]] = {}
     for (package, test), result in go_results(path).items():
         if result.ended == "failed":
             patterns.setdefault(package, set()).add(test.partition("/")[0])
-    for package, tests in patterns.items():
-        print(package, "." if "" in tests else f"^({'|'.join(sorted(tests))})$")
+    return {
+        package: "." if "" in tests or package not in ended else f"^({'|'.join(sorted(tests))})$"
+        for package, tests in patterns.items()
+    }
 
 
 def main() -> int:
     """Sum up the folder named on the command line; the result is the exit status."""
     last = pathlib.Path(sys.argv[-1])
     if "--failed" in sys.argv[1:]:
-        failed_of(last)
+        for package, pattern in failed_of(last).items():
+            print(package, pattern)
         return 0
     counts = dict.fromkeys(("passed", "failed", "flaky", "skipped"), 0)
     for path in sorted([*last.glob("go-*.json"), *last.glob("*.xml")]):

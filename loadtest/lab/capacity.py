@@ -14,6 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chatload.gates import Limits
+
+#: The gates of every run.
+LIMITS = Limits()
 #: The bracket is narrow enough when its ends differ by at most this factor.
 NARROW = 1.2
 #: How often a rate must do the same before that counts.
@@ -31,8 +35,6 @@ OUT_OF_BREATH = (
 #: How those of them begin that bound an error of the instrument, as a share of the p99 beside it.
 #: A search asks whether a p99 is over its objective, so there the same share of that counts.
 OF_THE_INSTRUMENT = ("loop lag", "schedule lag", "clock error")
-#: That share, as in ``chatload.gates``.
-SHARE = 0.1
 #: And those that a healthy generator sees before a server that does not keep up.
 NOT_KEPT_UP = ("posts ", "rate kept", "readers unfinished", "topics unread")
 
@@ -61,7 +63,10 @@ def judge(summary: Mapping[str, Any], objective: float) -> Try | None:
         gate["name"]
         for gate in summary["gates"]
         if not gate["passed"]
-        and not (gate["name"].startswith(OF_THE_INSTRUMENT) and gate["value"] <= SHARE * objective)
+        and not (
+            gate["name"].startswith(OF_THE_INSTRUMENT)
+            and gate["value"] <= LIMITS.lag_share * objective
+        )
     ]
     why = "; ".join(summary["invalid_because"])
     if any(name.startswith(NOT_ITS_OWN) for name in bad):

@@ -144,6 +144,7 @@ func (b *Book) works(place string, access Access) {
 	}
 }
 
+// over ends a spell and says so. mu is held.
 func (b *Book) over(of spellOf, s *spell) {
 	delete(b.spells, of)
 	b.log.Info(b.store+" trouble is over", "access", of.access, "cause", of.code,

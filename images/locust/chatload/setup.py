@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Any
 
@@ -61,6 +62,22 @@ def check_settings(environment: Environment) -> None:
         targets.chosen(environment.host, chosen.targets, chosen.hosts)
 
 
+def hand_interrupts_to_main() -> None:
+    """Let Ctrl-C end the process's main greenlet, which ends the run in good order.
+
+    Python raises KeyboardInterrupt in whatever runs just then: a reader that it ends hears nothing
+    more, and the books call lost what the chat had sent to it. A handler that somebody else has
+    set stays.
+    """
+
+    def interrupt() -> None:
+        """Raise KeyboardInterrupt where Locust waits for it."""
+        gevent.get_hub().handle_system_error(KeyboardInterrupt, KeyboardInterrupt())
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        gevent.signal_handler(signal.SIGINT, interrupt)
+
+
 def wire_up(environment: Environment, web_ui: Any = None, **_: Any) -> None:
     """Called once, when Locust's runner exists and nothing runs yet.
 
@@ -73,6 +90,7 @@ def wire_up(environment: Environment, web_ui: Any = None, **_: Any) -> None:
     except ValueError as error:
         sys.stderr.write(f"locust: {error}\n")
         sys.exit(2)
+    hand_interrupts_to_main()
     # Loading took seconds that gevent's loop has not noticed: without this, the timer of
     # --run-time, set next, counts from before and ends the run early.
     gevent.get_hub().loop.update_now()

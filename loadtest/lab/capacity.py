@@ -27,14 +27,16 @@ DEEPEST = 64
 #: How the gates begin that say that it was no run at that rate, or not on a quiet machine: whatever
 #: else failed may come of that.
 NOT_ITS_OWN = ("other load", "load seconds", "measured seconds")
+#: How the gates end that say that too little was seen.
+TOO_FEW = " samples"
 #: How the gates begin that say that the generator was out of breath, so that the load was another.
 OUT_OF_BREATH = (
-    "crowd's", "loop lag", "schedule lag", "worker CPU", "longest stall", "clock error",
+    "crowd's", "own lag", "loop lag", "schedule lag", "worker CPU", "longest stall", "clock error",
     "worker silence", "workers lost", "users kept",
 )  # fmt: skip
 #: How those of them begin that bound an error of the instrument, as a share of the p99 beside it.
 #: A search asks whether a p99 is over its objective, so there the same share of that counts.
-OF_THE_INSTRUMENT = ("loop lag", "schedule lag", "clock error")
+OF_THE_INSTRUMENT = ("own lag", "loop lag", "schedule lag", "clock error")
 #: And those that a healthy generator sees before a server that does not keep up.
 NOT_KEPT_UP = ("posts ", "rate kept", "readers unfinished", "topics unread")
 
@@ -65,11 +67,12 @@ def judge(summary: Mapping[str, Any], objective: float) -> Try | None:
         if not gate["passed"]
         and not (
             gate["name"].startswith(OF_THE_INSTRUMENT)
+            and not gate["name"].endswith(TOO_FEW)
             and gate["value"] <= LIMITS.lag_share * objective
         )
     ]
     why = "; ".join(summary["invalid_because"])
-    if any(name.startswith(NOT_ITS_OWN) for name in bad):
+    if any(name.startswith(NOT_ITS_OWN) or name.endswith(TOO_FEW) for name in bad):
         return None
     if any(name.startswith(OUT_OF_BREATH) for name in bad):
         return Try(rate, False, "generator", why, p99)

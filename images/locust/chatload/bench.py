@@ -33,6 +33,13 @@ class Bench(Protocol):
     def now(self) -> int:
         """The lab's clock, µs."""
 
+    def arrival(self, ago: int | None) -> int:
+        """The lab's clock, µs, when a frame came of which the kernel says that it had it ``ago``
+        µs ago (None: it does not say): for a probe that instant, else now."""
+
+    def own_lag(self, late: int) -> None:
+        """A post left ``late`` µs after it could have."""
+
     def latest(self) -> int:
         """The lab's clock, µs, with its greatest error added: surely not before now."""
 

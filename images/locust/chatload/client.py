@@ -21,7 +21,7 @@ from chatload import pages, wire
 from chatload.bench import Bench
 from chatload.outbox import ACK_TIMEOUT, BACKOFF_FIRST, Outbox
 from chatload.reader import ALWAYS, DUPLICATE, NEW, REORDERED, Reader
-from chatload.transport import GONE, BufferedSocket, close, close_code, describe
+from chatload.transport import GONE, BufferedSocket, close, close_code, describe, stamp
 
 #: Seconds to wait for the handshake and the welcome.
 CONNECT_TIMEOUT = 15.0
@@ -203,7 +203,7 @@ class ChatClient:
         self._base = self.bench.target(self._rng, self._base)
         parts = urlsplit(self._base)
         scheme = "wss" if parts.scheme == "https" else "ws"
-        made = websocket.create_connection(
+        made: Any = websocket.create_connection(
             f"{scheme}://{parts.netloc}/ws",
             timeout=CONNECT_TIMEOUT,
             class_=BufferedSocket,
@@ -212,13 +212,16 @@ class ChatClient:
             subprotocols=[wire.SUBPROTOCOL],
             http_no_proxy=["*"],
         )
+        # A probe's times end when the kernel has what came.
+        if self.bench.probing:
+            stamp(made)
         self._socket = made
         resuming = self._cursor is not None
         made.send(wire.hello(self.topics, self._cursor, self.bench.options.history_limit))
         welcome = self._welcome(made)
         close(old, abrupt=False)  # after a `bye` the old one is closed only now
         made.settimeout(None)  # else the connect timeout stays on as the receive timeout
-        now = self.bench.now()
+        now = self.bench.arrival(made.ago())
         self.bench.record("resume" if resuming else "connect", now - self._began)
         self.server = welcome.server
         self._welcomed(welcome, resuming, now)
@@ -285,7 +288,7 @@ class ChatClient:
                 self.bench.count("byes")
                 self._on_purpose = False
                 return BYE
-            self._handle(frame)
+            self._handle(frame, self.bench.arrival(made.ago()))
 
     def _closed(self, code: int | None, text: str = "") -> str:
         """The connection ended. Says why, and counts it as a failure unless it was wanted."""
@@ -317,21 +320,21 @@ class ChatClient:
         for waiting in list(self._histories.values()):
             waiting.set(None)
 
-    def _handle(self, frame: wire.Frame) -> None:
-        """One frame of a welcomed connection."""
+    def _handle(self, frame: wire.Frame, at: int) -> None:
+        """One frame of a welcomed connection, which came at ``at`` (µs)."""
         # By kind, the frequent ones first.
         if isinstance(frame, wire.Messages):
             assert self.account is not None
-            self._deliver(frame.messages, self.bench.now(), self._resumed_before)
+            self._deliver(frame.messages, at, self._resumed_before)
             self.account.position(confirmed=frame.cursor is not None, messages=frame.messages)
             # A frame without a cursor leaves the position as it was.
             if frame.cursor is not None:
                 self._cursor = frame.cursor
         elif isinstance(frame, wire.Ack):
-            self.outbox.answered(frame)
+            self.outbox.answered(frame, at)
         elif isinstance(frame, wire.ErrorFrame):
             # It is about a post, about a request for history, or about neither.
-            if self.outbox.answered(frame):
+            if self.outbox.answered(frame, at):
                 pass
             elif frame.ref is not None and frame.ref in self._histories:
                 self.bench.failure("history", f"error {frame.code}")

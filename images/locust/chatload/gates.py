@@ -27,8 +27,8 @@ class Limits:
     """What a run may not exceed.
 
     cpu_percent: mean CPU of one worker over any 5 s, of one core. loop_lag_ms, schedule_lag_ms: the
-    99th percentile of how late a worker's timers fired and its posts left; lag_share: the same as
-    a share of the ``deliver`` p99 that they stand beside; the lower limit counts. clock_error_ms:
+    99th percentile of how late a worker's timers fired and its posts left; lag_share: what of these
+    is in the times, as a share of the ``deliver`` p99 that it stands beside. clock_error_ms:
     greatest possible error between two workers' clocks, also bound by the share. stall_ms: longest
     standstill of any worker. samples: least number of deliveries behind the percentiles.
     measured_seconds: least length of the measured stretch.
@@ -57,6 +57,11 @@ class Evidence:
     loop_lag_samples: int = 0
     schedule_lag_p99_ms: float = 0.0
     schedule_lag_all_p99_ms: float = 0.0
+    #: Of the measuring workers, where the kernel stamps what comes: what they themselves add to the
+    #: times, ms, since the ramp-up and over the whole run. None: any lateness may be in the times.
+    own_lag_p99_ms: float | None = None
+    own_lag_all_p99_ms: float | None = None
+    own_lag_samples: int = 0
     #: Of the crowd, where others measure; None where all measure.
     crowd_loop_lag_p99_ms: float | None = None
     crowd_schedule_lag_p99_ms: float | None = None
@@ -140,7 +145,11 @@ def _generator(seen: Evidence, limits: Limits) -> list[Gate | None]:
     # A lag that is a large part of a latency is that latency.
     beside = limits.lag_share * seen.deliver_p99_ms
     beside_all = limits.lag_share * seen.deliver_all_p99_ms
-    share = f"{100 * limits.lag_share:g} % of the deliver p99 beside it"
+    share = f"at most {100 * limits.lag_share:g} % of the deliver p99 beside it"
+    own = seen.own_lag_p99_ms
+    # Known by itself, it is what stands beside the times; else all lateness may be in them.
+    late, late_all = (beside, beside_all) if own is None else (math.inf, math.inf)
+    late_share = f"; {share}" if own is None else ""
     crowd_loop, crowd_schedule = seen.crowd_loop_lag_p99_ms, seen.crowd_schedule_lag_p99_ms
     return [
         at_most(
@@ -153,32 +162,32 @@ def _generator(seen: Evidence, limits: Limits) -> list[Gate | None]:
         at_most(
             "loop lag",
             seen.loop_lag_p99_ms,
-            min(limits.loop_lag_ms, beside),
+            min(limits.loop_lag_ms, late),
             "ms",
-            f"how late the measuring workers' timers fired, p99; at most {share}",
+            f"how late the measuring workers' timers fired, p99{late_share}",
         ),
         at_most(
             "loop lag, ramp-up included",
             seen.loop_lag_all_p99_ms,
-            min(limits.loop_lag_ms, beside_all),
+            min(limits.loop_lag_ms, late_all),
             "ms",
             "the same over the whole run",
         ),
         at_most(
             "schedule lag",
             seen.schedule_lag_p99_ms,
-            min(limits.schedule_lag_ms, beside),
+            min(limits.schedule_lag_ms, late),
             "ms",
-            f"how long after its intended instant a post was handed to its poster, p99; at most "
-            f"{share}",
+            f"how long after its intended instant a post was handed to its poster, p99{late_share}",
         ),
         at_most(
             "schedule lag, ramp-up included",
             seen.schedule_lag_all_p99_ms,
-            min(limits.schedule_lag_ms, beside_all),
+            min(limits.schedule_lag_ms, late_all),
             "ms",
             "the same over the whole run",
         ),
+        *_own_lag(seen, beside, beside_all, share, limits.samples),
         None
         if crowd_loop is None
         else at_most(
@@ -218,6 +227,40 @@ def _generator(seen: Evidence, limits: Limits) -> list[Gate | None]:
             MAX_SILENCE,
             "s",
             "the longest that some worker did not report while the load ran",
+        ),
+    ]
+
+
+def _own_lag(
+    seen: Evidence, beside: float, beside_all: float, share: str, samples: int
+) -> list[Gate]:
+    """What the measuring workers add to the times, where that is known; beside, beside_all: its
+    limits, ms; samples: least number of deliveries."""
+    # Then the gates of lateness have these limits.
+    if seen.own_lag_p99_ms is None:
+        return []
+    return [
+        at_most(
+            "own lag",
+            seen.own_lag_p99_ms,
+            beside,
+            "ms",
+            f"from when a post could leave until the kernel had it, p99, all that the measuring "
+            f"workers add to a time; {share}",
+        ),
+        at_most(
+            "own lag, ramp-up included",
+            seen.own_lag_all_p99_ms,
+            beside_all,
+            "ms",
+            "the same over the whole run",
+        ),
+        at_least(
+            "own lag samples",
+            seen.own_lag_samples,
+            min(LAG_SAMPLES, samples),
+            "",
+            "posts of the measuring workers",
         ),
     ]
 

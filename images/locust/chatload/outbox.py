@@ -47,6 +47,8 @@ class Outbox:
         #: The answer that the sender greenlet waits for, and the key it is about.
         self._answer: AsyncResult[wire.Ack | wire.ErrorFrame | None] = AsyncResult()
         self._key = ""
+        #: When the latest answer came, µs.
+        self._answered_at = 0
 
     def offer(self, topic: str, intended: int) -> bool:
         """A post is due: at ``intended`` (µs), in ``topic``. False when the outbox is full."""
@@ -78,11 +80,13 @@ class Outbox:
             self._client.bench.in_flight(-1)
         return waiting
 
-    def answered(self, frame: wire.Ack | wire.ErrorFrame) -> bool:
-        """The server answered; whether it was this poster's present post that it is about."""
+    def answered(self, frame: wire.Ack | wire.ErrorFrame, at: int) -> bool:
+        """The server answered at ``at`` (µs); whether it was this poster's present post that it is
+        about."""
         # An answer to another post, or a second one to this.
         if not self._key or frame.key != self._key:
             return False
+        self._answered_at = at
         self._answer.set(frame)
         return True
 
@@ -110,6 +114,8 @@ class Outbox:
         """One post, tried with the same key until it is acknowledged or refused for good. False
         when the books were closed before that."""
         client, bench = self._client, self._client.bench
+        # A post that waits for a connection does so for the server's sake.
+        promptly = client.connected.is_set()
         client.connected.wait()
         # While it waited the load may have ended.
         if self._closed():
@@ -120,6 +126,8 @@ class Outbox:
         self.unanswered = True
         key = f"{bench.ledger.run}:{client.name}:{client.topics.index(topic)}:{seq}"
         lag = max(0, now - intended)
+        # From when on nothing but this process keeps it from leaving.
+        free = max(intended, self._answered_at)
         mark = Mark(bench.ledger.run, client.name, seq, now - lag, lag)
         frame = wire.post(
             key,
@@ -132,14 +140,14 @@ class Outbox:
         attempt = 0
         # The same key again until there is an answer: it cannot become two messages.
         while not self._closed():
-            answer = self._try(key, frame)
+            answer = self._try(key, frame, free if promptly and attempt == 0 else None)
             # The end came while it was under way.
             if self._closed():
                 break  # handed in already: what comes now changes nothing
             # Acknowledged: into the books.
             if isinstance(answer, wire.Ack):
                 book.ack(seq, answer.id)
-                bench.record("ack", bench.now() - intended)
+                bench.record("ack", self._answered_at - intended)
                 bench.count("acks")
                 self.unanswered = False
                 return True
@@ -162,8 +170,9 @@ class Outbox:
         """Whether the books are closed; that may have happened in any wait."""
         return self._client.bench.closed
 
-    def _try(self, key: str, frame: str) -> wire.Ack | wire.ErrorFrame | None:
-        """Send a post once and wait for its answer; None when none came (try again)."""
+    def _try(self, key: str, frame: str, free: int | None) -> wire.Ack | wire.ErrorFrame | None:
+        """Send a post once and wait for its answer; None when none came (try again). free: when it
+        could leave (µs), where that is to be known."""
         client = self._client
         client.connected.wait()
         # While it waited the load may have ended.
@@ -174,6 +183,9 @@ class Outbox:
         # The socket may break in the middle.
         try:
             client.send(frame)
+            # The kernel has it.
+            if free is not None:
+                client.bench.own_lag(client.bench.now() - free)
             answer: wire.Ack | wire.ErrorFrame | None = self._answer.get(timeout=ACK_TIMEOUT)
             return answer
         except gevent.Timeout:

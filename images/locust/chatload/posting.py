@@ -49,7 +49,9 @@ class Posting:
                 worker.vitals.post_left(late, ramping=worker.ramping)
                 worker.record("schedule_lag", late)
                 worker.count("arrivals")
-                self.assign(worker.now() - late)
+                # A probe's posts are timed from when they were handed over: how late that is would
+                # be this process's share of their times.
+                self.assign(worker.now() - (0 if worker.stamping else late))
 
     def assign(self, intended: int, topic: str = "") -> None:
         """A post was due at ``intended``: give it to some poster; in ``topic``, if one is named."""

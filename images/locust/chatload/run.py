@@ -261,6 +261,11 @@ class Run:
         seen.loop_lag_samples = min(part["loop_lag_samples"] for part in measuring)
         seen.schedule_lag_p99_ms = worst("schedule_lag_p99", measuring)
         seen.schedule_lag_all_p99_ms = worst("schedule_lag_all_p99", measuring)
+        # Where the kernel stamps what comes, the lag of this process is known, post by post.
+        stamping = all(part["own_lag_p99"] is not None for part in measuring)
+        seen.own_lag_p99_ms = worst("own_lag_p99", measuring) if stamping else None
+        seen.own_lag_all_p99_ms = worst("own_lag_all_p99", measuring) if stamping else None
+        seen.own_lag_samples = min(part["own_lag_samples"] for part in measuring)
         seen.crowd_loop_lag_p99_ms = worst("loop_lag_p99", crowd) if apart else None
         seen.crowd_schedule_lag_p99_ms = worst("schedule_lag_p99", crowd) if apart else None
         seen.posts_dropped = sum(part["dropped"] for part in parts)

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import socket
+import struct
+import sys
+import time
 from typing import Any
 
 import websocket
 
+from chatload.clock import now_us
+
 #: Most bytes asked of the system at a time.
 READ_AT_ONCE = 16_384
+#: Socket option by which Linux stamps what comes in, and the type of the stamp (socket(7)); Python
+#: has no name for it.
+SO_TIMESTAMPNS = 35
+#: A stamp: seconds and nanoseconds of the wall clock.
+_STAMP = struct.Struct("@qq")
 #: Errors that mean: this connection is gone.
 GONE = (OSError, websocket.WebSocketException, ValueError)
 
@@ -24,6 +34,10 @@ class BufferedSocket(websocket.WebSocket):
     _ahead: bytes = b""
     _taken: int = 0
 
+    def ago(self) -> int | None:
+        """How long ago, µs, the kernel had what was read last; None where it does not say."""
+        return self.sock.ago() if isinstance(self.sock, Stamped) else None
+
     def _recv(self, bufsize: int) -> bytes:
         """At least one and at most ``bufsize`` bytes."""
         if self._taken == len(self._ahead):
@@ -32,6 +46,48 @@ class BufferedSocket(websocket.WebSocket):
         piece = self._ahead[self._taken : self._taken + bufsize]
         self._taken += len(piece)
         return piece
+
+
+class Stamped:
+    """A connected TCP socket that knows when the kernel had what was read last: the time until this
+    process gets to it is not the chat's. Everything else is the socket's own."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        #: That instant, by :func:`chatload.clock.now_us`; 0 where the kernel did not say.
+        self._at = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def recv(self, bufsize: int) -> bytes:
+        """As a socket's. The stamp of a read is that of its last packet: what came before it is
+        taken for later than it was, never for earlier."""
+        data, controls, _, _ = self._sock.recvmsg(bufsize, socket.CMSG_SPACE(_STAMP.size))
+        self._at = 0
+        for level, kind, body in controls:
+            if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
+                seconds, rest = _STAMP.unpack_from(body)
+                # The stamp is by the wall clock, which is read once more to get its age.
+                age = time.time_ns() - (seconds * 1_000_000_000 + rest)
+                self._at = now_us() - max(0, age) // 1000
+        return data
+
+    def ago(self) -> int | None:
+        """How long ago, µs, the kernel had what was read last; None where it does not say."""
+        return max(0, now_us() - self._at) if self._at else None
+
+
+def stamp(made: Any) -> None:
+    """Have the kernel stamp what comes in on a connected websocket, where it can: on Linux, without
+    TLS."""
+    if sys.platform != "linux" or type(made.sock) is not socket.socket:
+        return
+    try:
+        made.sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    except OSError:
+        return
+    made.sock = Stamped(made.sock)
 
 
 def close(made: Any, *, abrupt: bool) -> None:

@@ -31,6 +31,11 @@ class Vitals:
         #: Lateness of timers and of posts since the ramp-up, and over the whole run, µs.
         self.loop, self.loop_all = Histogram(), Histogram()
         self.schedule, self.schedule_all = Histogram(), Histogram()
+        #: What a probe itself adds to the times it takes, µs: from when a post could leave until
+        #: the kernel had it. Arrivals are stamped by the kernel, so they add nothing.
+        self.own, self.own_all = Histogram(), Histogram()
+        #: Whether the kernel left an arrival unstamped.
+        self.unstamped = False
         #: CPU percent of the last seconds, and the highest mean over CPU_WINDOW of them.
         self.cpu: deque[float] = deque(maxlen=CPU_WINDOW)
         self._cpu_highest = 0.0
@@ -74,9 +79,18 @@ class Vitals:
         if not ramping:
             self.schedule.record(late)
 
-    def evidence(self) -> dict[str, Any]:
-        """What this process can say to the gates; times in ms."""
+    def post_went(self, late: int, *, ramping: bool) -> None:
+        """A post left ``late`` µs after it could have."""
+        self.own_all.record(late)
+        if not ramping:
+            self.own.record(late)
+
+    def evidence(self, *, stamping: bool) -> dict[str, Any]:
+        """What this process can say to the gates; times in ms. stamping: whether its times end when
+        the kernel has what came."""
         error = self._offset.error
+        own = self.own.percentile(99) / 1000 if stamping else None
+        own_all = self.own_all.percentile(99) / 1000 if stamping else None
         return {
             "cpu_highest": self._cpu_highest,
             "cpu_seconds": time.process_time() - self._cpu_begin,
@@ -86,6 +100,9 @@ class Vitals:
             "longest_stall": self.loop_all.high / 1000,
             "schedule_lag_p99": self.schedule.percentile(99) / 1000,
             "schedule_lag_all_p99": self.schedule_all.percentile(99) / 1000,
+            "own_lag_p99": own,
+            "own_lag_all_p99": own_all,
+            "own_lag_samples": self.own.count,
             "clock_error": None if error is None else error / 1000,
         }
 

@@ -117,6 +117,24 @@ class Worker:
         """The lab's clock, µs: comparable between workers within the clock error."""
         return self.offset.now()
 
+    @property
+    def stamping(self) -> bool:
+        """Whether the times taken here end when the kernel has what came, and not when this process
+        gets to it."""
+        return self.probing and not self.vitals.unstamped
+
+    def arrival(self, ago: int | None) -> int:
+        """The lab's clock when a frame came; see :class:`chatload.bench.Bench`."""
+        # The crowd's sockets are not stamped.
+        if not self.probing:
+            return self.now()
+        self.vitals.unstamped |= ago is None
+        return self.now() - (ago or 0)
+
+    def own_lag(self, late: int) -> None:
+        """A post left ``late`` µs after it could have."""
+        self.vitals.post_went(late, ramping=self.ramping)
+
     def latest(self) -> int:
         """The lab's clock with its greatest error, and the others', added: not before now."""
         return self.offset.now() + 2 * (self.offset.error or 0)
@@ -372,7 +390,7 @@ class Worker:
     def evidence(self) -> dict[str, Any]:
         """What this worker can say to the validity gates."""
         return {
-            **self.vitals.evidence(),
+            **self.vitals.evidence(stamping=self.stamping),
             **self.posting.evidence(),
             "probe": self.probing,
             "generator": "python",

@@ -84,6 +84,31 @@ def test_each_gate_trips(gate: str, change: dict[str, Any]) -> None:
     json.dumps([one.packed() for one in gates], allow_nan=False)
 
 
+#: Where the kernel stamps what comes.
+STAMPED = replace(GOOD, own_lag_p99_ms=1.0, own_lag_all_p99_ms=1.0, own_lag_samples=600)
+
+
+@pytest.mark.parametrize(
+    ("gate", "change"),
+    [
+        ("own lag", {"own_lag_p99_ms": 6.1}),
+        ("own lag, ramp-up included", {"own_lag_all_p99_ms": 6.1}),
+        ("own lag samples", {"own_lag_samples": 99}),
+        ("loop lag", {"loop_lag_p99_ms": 20.1}),
+        ("loop lag, ramp-up included", {"loop_lag_all_p99_ms": 20.1}),
+        ("schedule lag", {"schedule_lag_p99_ms": 51}),
+        ("schedule lag, ramp-up included", {"schedule_lag_all_p99_ms": 51}),
+    ],
+)
+def test_where_arrivals_are_stamped_only_the_lag_in_the_times_stands_beside_them(
+    gate: str, change: dict[str, Any]
+) -> None:
+    late = replace(STAMPED, loop_lag_p99_ms=9, schedule_lag_p99_ms=9, loop_lag_all_p99_ms=9)
+    assert valid(judge(late, Limits()))
+    gates = judge(replace(STAMPED, **change), Limits())
+    assert [one.name for one in gates if not one.passed] == [gate]
+
+
 def test_no_evidence_is_no_proof() -> None:
     """A run that measured nothing fails by more than one gate, whatever its ledger says."""
     names = {one.name for one in judge(Evidence(), Limits()) if not one.passed}

@@ -119,6 +119,8 @@ def test_people_who_come_and_go_lose_nothing(stack: ExitStack, binary: Path) -> 
     assert ledger["lost"] == ledger["duplicated"] == ledger["reordered"] == 0, run.master.output
     assert ledger["recovered"] > 0 and summary["rows_ms"]["resume"]["count"] > 0
     assert summary["probed"] and summary["rows_ms"]["deliver"]["count"] > 0
+    gates = {gate["name"]: gate for gate in summary["gates"]}
+    assert gates["own lag samples"]["value"] >= 100 and gates["own lag"]["value"] > 0
 
 
 def test_a_worker_that_joins_takes_its_part(stack: ExitStack, binary: Path) -> None:

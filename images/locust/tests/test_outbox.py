@@ -28,6 +28,7 @@ class Client:
         self.closed = False
         self.sent: list[str] = []
         self.counts: Counter[str] = Counter()
+        self.times: list[tuple[str, int]] = []
 
     def send(self, frame: str) -> None:
         self.sent.append(frame)
@@ -39,7 +40,10 @@ class Client:
         self.counts[name] += number
 
     def record(self, row: str, value: int) -> None:
-        pass
+        self.times.append((row, value))
+
+    def own_lag(self, late: int) -> None:
+        self.times.append(("own lag", late))
 
     def failure(self, row: str, text: str) -> None:
         self.counts[f"{row}: {text}"] += 1
@@ -68,10 +72,30 @@ def test_one_at_a_time_and_each_is_counted_where_it_is() -> None:
     settle()
     assert len(client.sent) == 1 and outbox.unanswered and outbox.unsent == 2
     key = json.loads(client.sent[0])["key"]
-    assert outbox.answered(wire.Ack(key, "1", "t")) and not outbox.quiet.is_set()
+    assert outbox.answered(wire.Ack(key, "1", "t"), 1_004_000) and not outbox.quiet.is_set()
     settle()
     assert client.counts["acks"] == 1 and len(client.sent) == 2 and outbox.unsent == 1
-    assert not outbox.answered(wire.Ack("another", "2", "t"))
+    assert not outbox.answered(wire.Ack("another", "2", "t"), 1_005_000)
+    greenlet.kill()
+
+
+def test_a_post_is_late_from_when_it_could_leave_and_answered_when_its_answer_came() -> None:
+    """What waits behind an unanswered post, or for a connection, does so for the server's sake."""
+    client, outbox, greenlet = made()
+    outbox.offer("a", 900_000)
+    outbox.offer("a", 900_000)
+    settle()
+    assert client.times == [("own lag", 100_000)]
+    outbox.answered(wire.Ack("run:p:0:0", "1", "t"), 930_000)
+    settle()
+    assert client.times[1:] == [("ack", 30_000), ("own lag", 70_000)]
+    client.connected.clear()
+    outbox.answered(wire.Ack("run:p:0:1", "2", "t"), 940_000)
+    outbox.offer("a", 950_000)
+    settle()
+    client.connected.set()
+    settle()
+    assert len(client.sent) == 3 and client.times[3:] == [("ack", 40_000)]
     greenlet.kill()
 
 
@@ -94,7 +118,7 @@ def test_an_answer_after_the_books_closed_changes_nothing() -> None:
     outbox.offer("a", 900_000)
     settle()
     client.closed = True
-    outbox.answered(wire.Ack("run:p:0:0", "1", "t"))
+    outbox.answered(wire.Ack("run:p:0:0", "1", "t"), 1_000_000)
     settle()
     book = client.ledger.book("a", "p")
     assert (book.sent, book.acknowledged) == (1, 0) and outbox.unanswered and greenlet.ready()
@@ -104,7 +128,7 @@ def test_a_final_refusal_is_counted_and_not_tried_again() -> None:
     client, outbox, greenlet = made()
     outbox.offer("a", 900_000)
     settle()
-    outbox.answered(wire.ErrorFrame("bad_message", "no", "run:p:0:0", None, None))
+    outbox.answered(wire.ErrorFrame("bad_message", "no", "run:p:0:0", None, None), 1_000_000)
     settle()
     assert client.counts["posts refused"] == 1 and outbox.quiet.is_set() and len(client.sent) == 1
     greenlet.kill()

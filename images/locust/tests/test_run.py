@@ -24,7 +24,10 @@ def evidence(**more: Any) -> dict[str, Any]:
         "cpu_highest cpu_seconds loop_lag_p99 loop_lag_all_p99 longest_stall schedule_lag_p99 "
         "schedule_lag_all_p99 clock_error homeless dropped unsent unanswered abandoned"
     )
-    return {**dict.fromkeys(zeros.split(), 0), "loop_lag_samples": 500, "probe": False, **more}
+    own = {"own_lag_p99": None, "own_lag_all_p99": None, "own_lag_samples": 500}
+    return {
+        **dict.fromkeys(zeros.split(), 0), "loop_lag_samples": 500, "probe": False, **own, **more,
+    }  # fmt: skip
 
 
 def a_run(**options: Any) -> Run:
@@ -179,3 +182,10 @@ def test_where_probes_measure_the_crowds_lag_does_not_stand_beside_their_figures
     assert names["crowd's loop lag"].passed and names["crowd's loop lag"].value == 15.0
     run.settled[1]["evidence"]["loop_lag_p99"] = 0.6
     assert not {gate.name: gate for gate in run.judge()}["loop lag"].passed
+    # What the kernel stamps does not wait for the probe: then only what it adds itself counts.
+    run.settled[1]["evidence"].update(own_lag_p99=0.4, own_lag_all_p99=0.4)
+    names = {gate.name: gate for gate in run.judge()}
+    assert names["loop lag"].passed and names["loop lag"].limit == 20.0
+    assert names["own lag"].passed and names["own lag"].limit == pytest.approx(0.5, abs=0.01)
+    run.settled[1]["evidence"]["own_lag_p99"] = 0.6
+    assert not {gate.name: gate for gate in run.judge()}["own lag"].passed

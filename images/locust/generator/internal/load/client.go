@@ -232,18 +232,19 @@ func (c *client) askHistory(ctx context.Context, topic, before string, limit int
 	return page
 }
 
-// handle one frame of a welcomed connection. With the lock.
-func (c *client) handle(f *wire.Frame) {
+// handle one frame of a welcomed connection, which came at an instant of the
+// lab's clock. With the lock.
+func (c *client) handle(f *wire.Frame, at int64) {
 	switch f.Type {
 	case wire.KindMessages:
-		c.deliver(f.Messages, c.w.clock.now(), c.resumedBefore)
+		c.deliver(f.Messages, at, c.resumedBefore)
 		c.account.Position(f.Cursor != "", f.Messages)
 		if f.Cursor != "" {
 			c.cursor = f.Cursor
 		}
 	case wire.KindAck:
 		if f.ID != "" { // else of an ephemeral message; none is posted here
-			c.outbox.answered(f)
+			c.outbox.answered(f, at)
 		}
 	case wire.KindPresence:
 		if f.Cursor != "" {
@@ -258,7 +259,7 @@ func (c *client) handle(f *wire.Frame) {
 	case wire.KindError:
 		waiting := c.histories[f.Ref]
 		switch {
-		case c.outbox.answered(f):
+		case c.outbox.answered(f, at):
 		case f.Ref != "" && waiting != nil:
 			c.w.failure("history", "error "+f.Code)
 			waiting <- nil

@@ -38,7 +38,7 @@ func BenchmarkDelivery(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			c.handle(f)
+			c.handle(f, w.clock.now())
 			w.mu.Unlock()
 		}
 	}

@@ -64,7 +64,10 @@ func (c *client) connection(ctx context.Context) (string, error) {
 	resuming := c.cursor != ""
 	hello := wire.Hello(c.topics, c.cursor, w.options.HistoryLimit)
 	dialer := w.dialer
-	if w.probed && !w.probing {
+	switch {
+	case w.probing:
+		dialer = w.probeDialer
+	case w.probed:
 		dialer = w.slowDialer
 	}
 	w.mu.Unlock()
@@ -99,7 +102,7 @@ func (c *client) connection(ctx context.Context) (string, error) {
 		hangUp(old, false) // after a bye the old one is closed only now
 	}
 	w.mu.Lock()
-	now := w.clock.now()
+	now := w.arrival(conn)
 	row := "connect"
 	if resuming {
 		row = "resume"
@@ -172,7 +175,7 @@ func (c *client) readUntilEnd(ctx context.Context, reader *frameReader) string {
 			w.mu.Unlock()
 			return endBye
 		default:
-			c.handle(frame)
+			c.handle(frame, w.arrival(reader.conn))
 		}
 		w.mu.Unlock()
 	}

@@ -30,15 +30,15 @@ const (
 // anyCertificate: no trust is at stake in a test lab.
 var anyCertificate = &tls.Config{InsecureSkipVerify: true}
 
-// newDialer makes what people connect with; inRounds says how their sockets are
-// read.
-func newDialer(inRounds bool) *websocket.Dialer {
+// newDialer makes what people connect with; wrap is what their sockets get around
+// them, nil for nothing. Where TLS is spoken they get nothing.
+func newDialer(wrap func(net.Conn) net.Conn) *websocket.Dialer {
 	d := &websocket.Dialer{
 		HandshakeTimeout: connectTimeout, ReadBufferSize: readBuffer, WriteBufferSize: 1024,
 		WriteBufferPool: &sync.Pool{}, Subprotocols: []string{wire.Subprotocol}, TLSClientConfig: anyCertificate,
 	}
 	plain := &net.Dialer{}
-	if inRounds {
+	if wrap != nil {
 		// Without TLS alone: gorilla would put TLS on top of it.
 		d.NetDialTLSContext = (&tls.Dialer{NetDialer: plain, Config: anyCertificate}).DialContext
 		d.NetDialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -46,11 +46,14 @@ func newDialer(inRounds bool) *websocket.Dialer {
 			if err != nil {
 				return nil, err
 			}
-			return &roundConn{Conn: conn}, nil
+			return wrap(conn), nil
 		}
 	}
 	return d
 }
+
+// inRounds makes a connection one that is read once in a round.
+func inRounds(conn net.Conn) net.Conn { return &roundConn{Conn: conn} }
 
 // roundConn is a connection that is read once in a round. Read and begin belong
 // to the reading goroutine; hurry may be called from anywhere.

@@ -47,9 +47,11 @@ type outbox struct {
 	// of them is on the wire.
 	pending    int
 	unanswered bool
-	// key is what the answer that is waited for is about.
-	key    string
-	answer chan *wire.Frame
+	// key is what the answer that is waited for is about, answeredAt when the
+	// latest answer came, µs.
+	key        string
+	answer     chan *wire.Frame
+	answeredAt int64
 }
 
 func newOutbox(c *client, rng *rand.Rand) *outbox {
@@ -95,12 +97,13 @@ func (o *outbox) takeBack() []due {
 	return waiting
 }
 
-// answered takes an answer; whether it is to this poster's present post. With
-// the lock.
-func (o *outbox) answered(f *wire.Frame) bool {
+// answered takes an answer that came at an instant of the lab's clock; whether
+// it is to this poster's present post. With the lock.
+func (o *outbox) answered(f *wire.Frame, at int64) bool {
 	if o.key == "" || f.Key != o.key {
 		return false
 	}
+	o.answeredAt = at
 	o.tell(f)
 	return true
 }
@@ -150,6 +153,9 @@ func (o *outbox) run(ctx context.Context) {
 // books were closed before that, or ctx ended.
 func (o *outbox) post(ctx context.Context, d due) bool {
 	c, w := o.client, o.client.w
+	// From when on nothing but this process keeps it from leaving; a post that
+	// waits for a connection does so for the server's sake.
+	free, promptly := d.intended, c.connected.isSet()
 	if !c.connected.wait(ctx) {
 		return false
 	}
@@ -158,6 +164,7 @@ func (o *outbox) post(ctx context.Context, d due) bool {
 		w.mu.Unlock()
 		return false
 	}
+	free = max(free, o.answeredAt)
 	book := w.ledger.Book(d.topic, c.name)
 	now := w.clock.now()
 	seq := book.Send(now)
@@ -169,7 +176,12 @@ func (o *outbox) post(ctx context.Context, d due) bool {
 	w.slot.Counters["posts"]++
 	w.mu.Unlock()
 	for attempt := 0; ; attempt++ {
-		answer, alive := o.try(ctx, key, frame)
+		left := func() {
+			if promptly && attempt == 0 {
+				w.ownLag(w.clock.now() - free)
+			}
+		}
+		answer, alive := o.try(ctx, key, frame, left)
 		if !alive {
 			return false
 		}
@@ -183,7 +195,7 @@ func (o *outbox) post(ctx context.Context, d due) bool {
 			pause = 0
 		case answer.Type == wire.KindAck:
 			book.Ack(seq, answer.ID)
-			w.slot.Row("ack").Record(w.clock.now() - d.intended)
+			w.slot.Row("ack").Record(o.answeredAt - d.intended)
 			w.slot.Counters["acks"]++
 			o.unanswered = false
 			w.mu.Unlock()
@@ -209,9 +221,9 @@ func (o *outbox) post(ctx context.Context, d due) bool {
 	}
 }
 
-// try sends a post once and waits for its answer; nil when none came. alive is
-// false when ctx ended.
-func (o *outbox) try(ctx context.Context, key string, frame []byte) (answer *wire.Frame, alive bool) {
+// try sends a post once, calls left when the kernel has it, and waits for its
+// answer; nil when none came. alive is false when ctx ended.
+func (o *outbox) try(ctx context.Context, key string, frame []byte, left func()) (answer *wire.Frame, alive bool) {
 	c, w := o.client, o.client.w
 	if !c.connected.wait(ctx) {
 		return nil, false
@@ -235,6 +247,7 @@ func (o *outbox) try(ctx context.Context, key string, frame []byte) (answer *wir
 		// The reader sees the same end and counts it; wait for it to notice.
 		return nil, sleep(ctx, 50*time.Millisecond)
 	}
+	left()
 	timeout := time.NewTimer(ackTimeout)
 	defer timeout.Stop()
 	select {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"chatapp/generator/internal/locust"
 	"chatapp/generator/internal/timing"
 )
@@ -21,6 +23,11 @@ const (
 // timers fire and its posts leave. Guarded by the worker's lock.
 type vitals struct {
 	loop, loopAll, schedule, scheduleAll timing.Histogram
+	// own and ownAll are what a probe itself adds to the times it takes: from
+	// when a post could leave until the kernel had it. Arrivals are stamped by
+	// the kernel, so they add nothing; unstamped says that one was not.
+	own, ownAll timing.Histogram
+	unstamped   bool
 	// cpu holds the percent of the last seconds.
 	cpu        []float64
 	cpuHighest float64
@@ -62,6 +69,10 @@ func (w *Worker) evidence() map[string]any {
 	if us, known := w.clock.error(); known {
 		clockError = float64(us) / 1000
 	}
+	var own, ownAll any
+	if w.stamping() {
+		own, ownAll = v.own.Percentile(99)/1000, v.ownAll.Percentile(99)/1000
+	}
 	unsent, unanswered := 0, 0
 	for _, one := range p.posters {
 		unsent += one.outbox.unsent()
@@ -78,6 +89,9 @@ func (w *Worker) evidence() map[string]any {
 		"longest_stall":        float64(v.loopAll.High) / 1000,
 		"schedule_lag_p99":     v.schedule.Percentile(99) / 1000,
 		"schedule_lag_all_p99": v.scheduleAll.Percentile(99) / 1000,
+		"own_lag_p99":          own,
+		"own_lag_all_p99":      ownAll,
+		"own_lag_samples":      v.own.Count,
 		"clock_error":          clockError,
 		"homeless":             p.homeless,
 		"dropped":              p.dropped,
@@ -86,6 +100,33 @@ func (w *Worker) evidence() map[string]any {
 		"abandoned":            p.abandoned,
 		"probe":                w.probing,
 		"generator":            "go",
+	}
+}
+
+// stamping says whether the times that are taken here end when the kernel has
+// what came, and not when this process gets to it. With the lock.
+func (w *Worker) stamping() bool { return w.probing && !w.vitals.unstamped }
+
+// arrival is the lab's clock when what was read last on conn came: for a probe
+// when the kernel had it, else now. With the lock.
+func (w *Worker) arrival(conn *websocket.Conn) int64 {
+	if !w.probing {
+		return w.clock.now()
+	}
+	ago, known := arrived(conn.NetConn())
+	if !known {
+		w.vitals.unstamped = true
+	}
+	return w.clock.now() - ago
+}
+
+// ownLag: a post left so many µs after it could. Without the lock.
+func (w *Worker) ownLag(us int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.vitals.ownAll.Record(us)
+	if !w.ramping {
+		w.vitals.own.Record(us)
 	}
 }
 

@@ -59,8 +59,9 @@ type Worker struct {
 	probing bool
 	clock   clock
 	http    *http.Client
-	// dialer makes the people's sockets; slowDialer those that are read in rounds.
-	dialer, slowDialer *websocket.Dialer
+	// dialer makes the people's sockets; slowDialer those that are read in rounds,
+	// probeDialer those whose reads are stamped.
+	dialer, slowDialer, probeDialer *websocket.Dialer
 	// begun is open while a run is on.
 	begun gate
 
@@ -111,7 +112,7 @@ func New(master *locust.Runner, probing bool, logger *slog.Logger) *Worker {
 		http: &http.Client{Transport: &http.Transport{
 			TLSClientConfig: anyCertificate, MaxIdleConnsPerHost: 16, IdleConnTimeout: 5 * time.Second,
 		}},
-		dialer: newDialer(false), slowDialer: newDialer(true),
+		dialer: newDialer(nil), slowDialer: newDialer(inRounds), probeDialer: newDialer(stamped),
 		heard: time.Now(), runCtx: context.Background(), endRun: func() {},
 	}
 	w.reset("", Options{})

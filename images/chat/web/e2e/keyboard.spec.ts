@@ -139,6 +139,8 @@ test("a screen reader hears a new message once, and history never", async ({ clu
   await expect(chat.row("line 0001")).toHaveCount(1);
   expect(await heard()).toEqual([]);
 
+  // What announces comes after the first messages; what came before it is no news any more.
+  await expect(chat.page.locator("#announcer")).toBeAttached();
   await post(cluster.pod(1), [{ name: "Grace", content: "listen" }]);
   await expect.poll(heard).toEqual(["Grace: listen"]);
   await chat.introduce("Ada", "ada@example.org");

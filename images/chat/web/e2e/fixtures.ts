@@ -71,9 +71,18 @@ export class ChatPage {
     return this.log.locator(".content").allInnerTexts();
   }
 
-  /** No optimistic entry is left. */
+  /**
+   * No optimistic entry is left: none on the screen, and none in the browser's storage that is not
+   * sent. What was written just now stands there before it stands on the screen.
+   */
   settled(): Promise<void> {
-    return expect(this.log.locator(".row.pending, .row.failed")).toHaveCount(0);
+    const waiting = (): Promise<number> =>
+      this.page.evaluate(() => {
+        const saved = Object.entries(localStorage).filter(([key]) => key.includes("outbox."));
+        const unsent = saved.filter(([, entry]) => !entry.includes('"sent":'));
+        return unsent.length + document.querySelectorAll(".log .row.pending, .log .row.failed").length;
+      });
+    return expect.poll(waiting, { message: "messages that wait" }).toBe(0);
   }
 
   /** Nothing stands wider than the window. */

@@ -178,7 +178,7 @@ test("storage full: one post, and a refusal is remembered", async ({ network, vi
   expect(network.posts().map(({ content }) => content)).toEqual(["bad", "good"]);
 });
 
-test("a tab that hangs with the lock: the other one's message goes out after about 10 s", async ({ network, visit }) => {
+test("a tab that hangs with the lock: the other one's message goes out after about 10 s", async ({ cluster, network, visit }) => {
   const one = await visit(network.url);
   const two = new ChatPage(await one.page.context().newPage());
   await two.open(network.url);
@@ -192,7 +192,9 @@ test("a tab that hangs with the lock: the other one's message goes out after abo
   const waited = (await two.page.evaluate(() => performance.now())) - start;
   // By the lock's own clock: 10 s, not a multiple of it.
   expect(waited).toBeGreaterThan(8_000);
-  expect(network.posts()).toHaveLength(1);
+  // A machine that keeps a tab waiting may let both take the lock: one message all the same.
+  expect(new Set(network.posts().map(({ key }) => key)).size).toBe(1);
+  expect(await stored(cluster.pod(0))).toHaveLength(1);
 });
 
 for (const [what, missing] of [["all files", /^\/assets\//u], ["the style sheet", /\.css$/u], ["the script", /\.js$/u]] as const) {

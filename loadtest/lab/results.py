@@ -11,7 +11,7 @@ import json
 import math
 import re
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -207,6 +207,41 @@ class Run:
         return max(points, key=lambda point: point[1]) if points else None
 
 
+#: What the folder of a run with a further seed has after the run's name, before the seed.
+AGAIN = "-seed-"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The same run with several seeds. Only valid runs have figures that count."""
+
+    name: str
+    runs: Sequence[Run]
+
+    @property
+    def valid(self) -> list[Run]:
+        """Those whose figures count."""
+        return [run for run in self.runs if run.valid]
+
+    def of(self, take: Callable[[Run], float | None]) -> tuple[float, float, float] | None:
+        """Median, least and greatest of a figure over the valid runs; None when none has it."""
+        values = [value for run in self.valid if (value := take(run)) is not None]
+        # Of an even number the lower of the two in the middle: a figure that was measured.
+        return (statistics.median_low(values), min(values), max(values)) if values else None
+
+    def ms(self, row: str, figure: str) -> tuple[float, float, float] | None:
+        """Of a figure of a latency row."""
+        return self.of(lambda run: run.ms(row, figure))
+
+    def through(self, what: str) -> tuple[float, float, float] | None:
+        """Of a figure of throughput."""
+        return self.of(lambda run: run.through(what))
+
+    def cost(self, what: str) -> tuple[float, float, float] | None:
+        """Of a cost per operation."""
+        return self.of(lambda run: run.cost(what))
+
+
 def _aggregated(row: Mapping[str, str]) -> bool:
     return row.get("Name") == "Aggregated"
 
@@ -276,6 +311,13 @@ class Results:
     def some(self, *names: str) -> list[Run]:
         """Those of some runs that are there, in the order asked for."""
         return [self.runs[name] for name in names if name in self.runs]
+
+    def spread(self) -> list[Spread]:
+        """The runs that were made with more than one seed, in the order of their names."""
+        found: dict[str, list[Run]] = {}
+        for run in self.runs.values():
+            found.setdefault(run.name.partition(AGAIN)[0], []).append(run)
+        return [Spread(name, runs) for name, runs in found.items() if len(runs) > 1]
 
     @property
     def newest(self) -> str:

@@ -103,6 +103,7 @@ def context(root: Path, measured: Path, figures: Figures) -> dict[str, Any]:
         **functions,
         "results": found,
         "every": every,
+        "first": [run for run in every if results.AGAIN not in run.name],
         "facts": known,
         "charts": charts,
         "diagram": diagram.draw(known),

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from lab import readme
+from lab import readme, results
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results"
@@ -47,3 +47,16 @@ def test_the_index_is_what_the_command_would_write(tmp_path: Path) -> None:
             shutil.copy(path, copy)
     readme.index(tmp_path)
     assert (tmp_path / "README.md").read_text() == (RESULTS / "README.md").read_text()
+
+
+def test_the_spread_of_a_run_is_that_of_its_valid_seeds(tmp_path: Path) -> None:
+    def run(name: str, p99: float, outcome: str = "clean") -> results.Run:
+        return results.Run(
+            name, tmp_path, {"outcome": outcome, "rows_ms": {"deliver": {"p99": p99}}}, {}
+        )
+
+    made = [run("room", 3), run("room-seed-2", 1), run("room-seed-3", 90, "INVALID"), run("far", 7)]
+    found = results.Results(tmp_path, {one.name: one for one in made}, {}, None, None).spread()
+    assert [(one.name, len(one.runs), len(one.valid)) for one in found] == [("room", 3, 2)]
+    assert found[0].ms("deliver", "p99") == (1, 1, 3)
+    assert found[0].ms("ack", "p99") is None

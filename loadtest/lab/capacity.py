@@ -56,7 +56,8 @@ class Try:
 
 def judge(summary: Mapping[str, Any], objective: float) -> Try | None:
     """What a run at a rate proves, or None when it proves nothing: something else kept the machine
-    busy, or it was cut short. objective: greatest ``deliver`` p99, ms."""
+    busy, or it was cut short. objective: greatest ``deliver`` p99, ms; anybody's posts must be
+    acknowledged in that time, too: else they pile up where no probe looks."""
     rate = float(summary["rate"])
     p99 = summary["rows_ms"].get("deliver", {}).get("p99")
     if summary["outcome"] == "BROKEN":
@@ -80,6 +81,10 @@ def judge(summary: Mapping[str, Any], objective: float) -> Try | None:
         return None
     if bad or p99 is None or p99 > objective:
         text = (why if bad else "") or f"deliver p99 {p99} ms, over {objective:g} ms"
+        return Try(rate, False, "objective", text, p99)
+    waited = max(summary["rows_ms"].get(row, {}).get("p99", 0.0) for row in ("ack", "ack_crowd"))
+    if waited > objective:
+        text = f"posts waited: ack p99 {waited} ms, over {objective:g} ms"
         return Try(rate, False, "objective", text, p99)
     return Try(rate, True, p99=p99)
 

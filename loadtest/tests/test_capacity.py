@@ -97,6 +97,18 @@ def test_who_failed(run: dict[str, Any], who: str) -> None:
     assert found is not None and (found.held, found.who) == (not who, who)
 
 
+def test_posts_that_pile_up_where_no_probe_looks_are_no_hold() -> None:
+    """A session may post so many times a second; the crowd's posts wait, the probes' do not."""
+    run = summary("clean", 9)
+    run["rows_ms"]["ack_crowd"] = {"p99": 251.0}
+    found = judge(run, 250)
+    assert found is not None and not found.held and found.who == "objective"
+    assert "ack p99 251.0 ms" in found.why
+    run["rows_ms"]["ack_crowd"] = {"p99": 249.0}
+    found = judge(run, 250)
+    assert found is not None and found.held
+
+
 @pytest.mark.parametrize(
     ("gate", "lag", "held"),
     [("own lag", 24.0, True), ("own lag", 26.0, False),

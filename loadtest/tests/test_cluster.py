@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab import faults, samples
+from lab.cluster import objects_for
 from lab.faults import ClusterBreaker, Faults, cluster_plan, first_process, local_plan
 from lab.kube import Kubectl, image_ids, ready
 from lab.local import LabError
-from lab.scenario import Fault
+from lab.scenario import Fault, load
 
 KUBELET = """# TYPE container_cpu_usage_seconds_total counter
 container_cpu_usage_seconds_total{container="chat",namespace="n",pod="chat-7b55cf7856-gjwz7"} 0.1 1
@@ -152,3 +155,13 @@ def test_a_namespace_is_sampled_by_pod() -> None:
     found = [(row[1], row[4]) for row in sampler.rows]
     assert found.count(("pod-0", 7.0)) == 2 and ("redis-0/sentinel", "") in found
     assert len({what for what, _ in found}) == len(found) - 1, "stale readings are no samples"
+
+
+def test_the_load_knows_how_many_messages_the_chat_keeps() -> None:
+    """What is older cannot be looked up at the end: it is not proved, and not gone."""
+    log = Path(__file__).resolve().parents[2] / "images/chat/internal/chat/log.go"
+    said = re.search(r'name:"keep-messages" default:"(\d+)"', log.read_text(encoding="utf-8"))
+    assert said
+    job: Any = objects_for(load("room"))[0]
+    arguments = job["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert arguments[arguments.index("--kept-messages") + 1] == said[1]

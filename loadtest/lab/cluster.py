@@ -44,6 +44,14 @@ FLUSHES = 6
 STARTED = "chatload.master: run "
 
 
+def kept_messages() -> int:
+    """How many messages the deployed chat keeps, as the Job is told."""
+    documents = yaml.safe_load_all(JOB.read_text(encoding="utf-8"))
+    job = next(one for one in documents if one["kind"] == "Job")
+    arguments = job["spec"]["template"]["spec"]["containers"][0]["args"]
+    return int(arguments[arguments.index("--kept-messages") + 1])
+
+
 def objects_for(scenario: Scenario) -> list[dict[str, object]]:
     """What to apply for a scenario: the Job first, then what it needs (its network policy)."""
     found = list(yaml.safe_load_all(JOB.read_text(encoding="utf-8")))

@@ -97,6 +97,27 @@ def test_who_failed(run: dict[str, Any], who: str) -> None:
     assert found is not None and (found.held, found.who) == (not who, who)
 
 
+def test_a_probes_late_timers_are_no_failure_where_its_own_lag_is_known() -> None:
+    run = summary("INVALID", 60, "schedule lag, ramp-up included", "loop lag")
+    found = judge(run, 250)
+    assert found is not None and found.who == "generator"
+    run["gates"].append({"name": "own lag", "passed": True, "value": 0.6})
+    found = judge(run, 250)
+    assert found is not None and found.held
+    run["gates"].append({"name": "crowd's schedule lag", "passed": False, "value": 60.0})
+    found = judge(run, 250)
+    assert found is not None and found.who == "generator"
+
+
+def test_above_what_the_chat_keeps_nothing_is_tried() -> None:
+    tries: list[Try] = []
+    while (rate := next_rate(tries, 40, ceiling=150)) is not None:
+        tries.append(Try(rate, True))
+    assert [one.rate for one in tries] == [40, 80, 150, 150]
+    assert bracket(tries).sentence(300, 250).startswith("At least 150 posts/s")
+    assert next_rate([], 40, ceiling=20) == 20
+
+
 def test_posts_that_pile_up_where_no_probe_looks_are_no_hold() -> None:
     """A session may post so many times a second; the crowd's posts wait, the probes' do not."""
     run = summary("clean", 9)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lab import faults, samples
-from lab.cluster import objects_for
+from lab.cluster import kept_messages, objects_for
 from lab.faults import ClusterBreaker, Faults, cluster_plan, first_process, local_plan
 from lab.kube import Kubectl, image_ids, ready
 from lab.local import LabError
@@ -164,4 +164,4 @@ def test_the_load_knows_how_many_messages_the_chat_keeps() -> None:
     assert said
     job: Any = objects_for(load("room"))[0]
     arguments = job["spec"]["template"]["spec"]["containers"][0]["args"]
-    assert arguments[arguments.index("--kept-messages") + 1] == said[1]
+    assert arguments[arguments.index("--kept-messages") + 1] == said[1] == str(kept_messages())

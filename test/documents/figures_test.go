@@ -45,7 +45,8 @@ func figures(t *testing.T) map[string]string {
 		slices.Sort(values)
 		return values[len(values)/2]
 	}
-	posts, deliveries := capacity(t)
+	onePod, onePodDeliveries := capacity(t, "results/capacity-1-pod/")
+	posts, deliveries := capacity(t, "results/capacity-3-pods/")
 	redis, err := os.ReadFile(filepath.Join(root, "results/costs/redis.txt"))
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +72,8 @@ func figures(t *testing.T) map[string]string {
 		"redis-ratio":         fmt.Sprintf("%.1f ×", bench("BenchmarkAppend/topics=1/batch=64/tails=3", "×raw-xadd")),
 		"redis-memory":        fmt.Sprintf("%.0f B", bench("BenchmarkMemory/batch=64", "B-log/msg")),
 		"key-memory":          fmt.Sprintf("%.0f B", bench("BenchmarkMemory/batch=64", "B/key")),
+		"capacity-pod":        onePod,
+		"pod-deliveries":      onePodDeliveries,
 		"capacity-posts":      posts,
 		"capacity-deliveries": deliveries,
 	}
@@ -79,10 +82,10 @@ func figures(t *testing.T) map[string]string {
 // notMeasured stands for a figure whose run has not been made.
 const notMeasured = "not measured"
 
-// capacity gives the highest rate that held twice, "at least" where the load
-// generator gave way first, and the deliveries measured at it.
-func capacity(t *testing.T) (posts, deliveries string) {
-	const folder = "results/capacity-3-pods/"
+// capacity gives the highest rate of a search that held twice, "at least" where
+// the load generator gave way first, and the deliveries measured at it.
+func capacity(t *testing.T, folder string) (posts, deliveries string) {
+	t.Helper()
 	if _, err := os.Stat(filepath.Join(root, folder)); err != nil {
 		return notMeasured, notMeasured
 	}

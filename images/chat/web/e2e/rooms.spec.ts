@@ -224,6 +224,7 @@ test("what waits for a room one is no member of any more: said so, edited for el
   await expect(late).toHaveCount(2);
   for (const row of await late.all()) await expect(row).toContainText(/You are not in this room any more/u);
   await late.last().getByRole("button", { name: "Discard" }).click();
+  await expect(late).toHaveCount(1);
   await late.getByRole("button", { name: "Edit" }).click();
   await expect(grace.message).toHaveValue("too late");
   await expect(grace.topic).toHaveValue("general");

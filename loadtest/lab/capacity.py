@@ -38,18 +38,30 @@ OUT_OF_BREATH = (
 #: A search asks whether a p99 is over its objective, so there the same share of that counts.
 OF_THE_INSTRUMENT = ("own lag", "loop lag", "schedule lag", "clock error")
 #: Those that bound how late the timers of the measuring workers fire.
-LATENESS = tuple(
-    f"{name}{end}" for name in ("loop lag", "schedule lag") for end in ("", ", ramp-up included")
-)
+LATENESS = (
+    "loop lag", "loop lag, ramp-up included", "schedule lag", "schedule lag, ramp-up included",
+)  # fmt: skip
 #: And those that a healthy generator sees before a server that does not keep up.
 NOT_KEPT_UP = ("posts ", "rate kept", "readers unfinished", "topics unread")
+
+
+#: Posts that a session's limit refused for the moment, as a run's summary counts them.
+HELD_BACK = "ack: error rate_limited"
+#: What failed where a rate failed twice, in words. Only the first says what the chat can do.
+REASONS = {
+    "objective": "the objective was missed with a healthy generator",
+    "generator": "the generator was out of breath",
+    "limit": "posts were held back by the limit of posts a session",
+    "both": "it was not the same both times",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Try:
     """One run at a rate (posts/s). held: the objective was kept, by a healthy generator. who: what
-    failed, ``objective`` or ``generator``; empty when it held. why: in words. p99: of ``deliver``,
-    ms; None where there is none."""
+    failed, ``objective``, ``generator`` or ``limit`` (the chat refused posts for the moment, since
+    a session may post so many times a second, and they waited); empty when it held. why: in words.
+    p99: of ``deliver``, ms; None where there is none."""
 
     rate: float
     held: bool
@@ -93,6 +105,9 @@ def judge(summary: Mapping[str, Any], objective: float) -> Try | None:
     waited = max(summary["rows_ms"].get(row, {}).get("p99", 0.0) for row in ("ack", "ack_crowd"))
     if waited > objective:
         text = f"posts waited: ack p99 {waited} ms, over {objective:g} ms"
+        refused = summary["failures"].get(HELD_BACK, 0)
+        if refused:
+            return Try(rate, False, "limit", f"{text}; {refused} times rate_limited", p99)
         return Try(rate, False, "objective", text, p99)
     return Try(rate, True, p99=p99)
 
@@ -100,7 +115,7 @@ def judge(summary: Mapping[str, Any], objective: float) -> Try | None:
 @dataclass(frozen=True, slots=True)
 class Bracket:
     """held: the highest rate that held twice, or None. failed: the lowest rate above it that failed
-    twice, or None. who: who failed there, ``objective``, ``generator`` or ``both``."""
+    twice, or None. who: what failed there, one of REASONS; empty where nothing did."""
 
     held: float | None
     failed: float | None
@@ -119,8 +134,8 @@ class Bracket:
             return f"At least {text}; no rate above it failed twice yet."
         if self.who != "objective":
             return (
-                f"At least {text}; at {self.failed:.4g} the generator was out of breath, so the "
-                "chat's own limit is not known."
+                f"At least {text}; {self.failed:.4g} failed twice: {REASONS[self.who]}, so the "
+                "chat's own capacity is not known."
             )
         return f"{text}; {self.failed:.4g} failed twice with a healthy generator."
 

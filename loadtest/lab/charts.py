@@ -208,6 +208,7 @@ def capacity(searches: Sequence[Search]) -> str | None:
         (True, "", "o", BLUE, "held"),
         (False, "objective", "X", RED, "objective missed"),
         (False, "generator", "^", OCHRE, "generator out of breath"),
+        (False, "limit", "v", GREEN, "limit of posts a session"),
     )
     for axes, search in zip(grid[0], searches, strict=True):
         for held, who, marker, face, label in kinds:

@@ -17,6 +17,7 @@ import subprocess
 import tarfile
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -46,23 +47,34 @@ STARTED = "chatload.master: run "
 
 def kept_messages() -> int:
     """How many messages the deployed chat keeps, as the Job is told."""
-    documents = yaml.safe_load_all(JOB.read_text(encoding="utf-8"))
-    job = next(one for one in documents if one["kind"] == "Job")
-    arguments = job["spec"]["template"]["spec"]["containers"][0]["args"]
+    arguments = _container(_job(_documents()))["args"]
     return int(arguments[arguments.index("--kept-messages") + 1])
 
 
 def objects_for(scenario: Scenario) -> list[dict[str, object]]:
     """What to apply for a scenario: the Job first, then what it needs (its network policy)."""
-    found = list(yaml.safe_load_all(JOB.read_text(encoding="utf-8")))
-    return [_filled(next(one for one in found if one["kind"] == "Job"), scenario)] + [
-        one for one in found if one["kind"] != "Job"
-    ]
+    found = _documents()
+    return [_filled(_job(found), scenario)] + [one for one in found if one["kind"] != "Job"]
+
+
+def _documents() -> list[dict[str, Any]]:
+    """What the Job's file holds."""
+    return list(yaml.safe_load_all(JOB.read_text(encoding="utf-8")))
+
+
+def _job(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The Job among them."""
+    return next(one for one in documents if one["kind"] == "Job")
+
+
+def _container(job: dict[str, Any]) -> Any:
+    """The Job's only container."""
+    return job["spec"]["template"]["spec"]["containers"][0]
 
 
 def _filled(job: dict[str, Any], scenario: Scenario) -> dict[str, object]:
     """The Job with a scenario's arguments and environment."""
-    container = job["spec"]["template"]["spec"]["containers"][0]
+    container = _container(job)
     processes = [f"--workers={scenario.workers}", f"--probes={scenario.probe_workers}"]
     processes.append(f"--generator={scenario.generator}")
     arguments = ["--csv=/artefacts/locust", "--html=/artefacts/locust.html"]

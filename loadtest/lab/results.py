@@ -17,6 +17,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from lab.capacity import REASONS
+
 Record = Mapping[str, float]
 
 
@@ -249,7 +251,7 @@ def _aggregated(row: Mapping[str, str]) -> bool:
 @dataclass(frozen=True)
 class Search:
     """A capacity search. held: the highest rate that held twice; failed: the lowest above it that
-    failed twice; both in posts/s, None while unknown. who: who failed there. complete: the search
+    failed twice; both in posts/s, None while unknown. who: what failed there. complete: the search
     came to its end. people, pods: of each run. objective_ms: greatest ``deliver`` p99."""
 
     name: str
@@ -263,6 +265,16 @@ class Search:
     sentence: str
     steps: Sequence[Mapping[str, Any]]
     runs: Sequence[Run] = field(default_factory=list)
+
+    @property
+    def sure(self) -> bool:
+        """Whether what failed above the rate that held was the chat: else it is "at least"."""
+        return self.who == "objective" and self.failed is not None
+
+    @property
+    def reason(self) -> str:
+        """What failed at the lowest rate that failed twice, in words."""
+        return REASONS[self.who]
 
     def holding(self) -> list[Run]:
         """The runs that held at the highest rate that held twice; others there may have failed."""

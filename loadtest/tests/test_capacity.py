@@ -75,6 +75,7 @@ def summary(outcome: str, p99: float, *failed: str) -> dict[str, Any]:
         "rows_ms": {"deliver": {"p99": p99}},
         "gates": [{"name": name, "passed": False, "value": 30.0} for name in failed],
         "invalid_because": list(failed),
+        "failures": {},
     }
 
 
@@ -125,6 +126,10 @@ def test_posts_that_pile_up_where_no_probe_looks_are_no_hold() -> None:
     found = judge(run, 250)
     assert found is not None and not found.held and found.who == "objective"
     assert "ack p99 251.0 ms" in found.why
+    run["failures"]["ack: error rate_limited"] = 7
+    found = judge(run, 250)
+    assert found is not None and found.who == "limit" and "7 times rate_limited" in found.why
+    assert bracket([found, found]).who == "limit"
     run["rows_ms"]["ack_crowd"] = {"p99": 249.0}
     found = judge(run, 250)
     assert found is not None and found.held

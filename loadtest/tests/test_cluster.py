@@ -165,3 +165,6 @@ def test_the_load_knows_how_many_messages_the_chat_keeps() -> None:
     job: Any = objects_for(load("room"))[0]
     arguments = job["spec"]["template"]["spec"]["containers"][0]["args"]
     assert arguments[arguments.index("--kept-messages") + 1] == said[1] == str(kept_messages())
+    manifest = (log.parents[4] / "chatapp.yaml").read_text(encoding="utf-8")
+    master = re.search(r'name: CHATLOAD_KEPT_MESSAGES, value: "(\d+)"', manifest)
+    assert master and master[1] == said[1], "whoever starts a run in the web UI needs it, too"

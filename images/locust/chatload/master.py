@@ -158,6 +158,7 @@ class Master:
         if self.run is not None and self.run.measured_from is None:
             self.run.measured_from = time.time() + SETTLE_IN
             self.note("ramp-up over")
+            self._share_out(self.run)
 
     def set_rate(self, rate: float) -> None:
         """A new rate of posts, over all workers: a stage began."""
@@ -251,7 +252,7 @@ class Master:
     def _share_out(self, run: Run) -> None:
         """Tell the workers their shares of the rate, where they changed."""
         # worker number, posts a second.
-        for index, rate in run.shares().items():
+        for index, rate in run.shares(int(self._runner.target_user_count)).items():
             # A message only where something changed.
             if index in run.ids and run.told.get(index) != rate:
                 run.told[index] = rate

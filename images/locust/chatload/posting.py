@@ -9,12 +9,16 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import gevent
+from gevent.event import Event
 
 from chatload.schedule import Arrivals
 
 if TYPE_CHECKING:
     from chatload.client import ChatClient
     from chatload.worker import Worker
+
+#: Most seconds until the greenlet that posts looks whether posting is over.
+LOOK_EVERY = 0.2
 
 
 class Posting:
@@ -24,6 +28,8 @@ class Posting:
         self._worker = worker
         self._rng = random.Random(f"{seed}/schedule")
         self._arrivals = Arrivals(f"{seed}/arrivals", time.monotonic())
+        #: Set when the rate was changed: the next arrival may come earlier than was waited for.
+        self._changed = Event()
         #: Everyone here who posts.
         self.posters: list[ChatClient] = []
         #: Posts due when nobody could take them, and due with a full outbox.
@@ -34,15 +40,21 @@ class Posting:
     def set_rate(self, rate: float) -> None:
         """Posts a second for this process, from now on."""
         self._arrivals.set_rate(rate, time.monotonic())
+        self._changed.set()
 
     def run(self) -> None:
         """The greenlet of the open model: at each arrival some poster gets a post, whatever became
         of earlier ones."""
         worker = self._worker
         while not worker.draining:
+            self._changed.clear()
             wait = self._arrivals.next - time.monotonic()
-            # A change of rate may bring the next arrival forward, so no long sleeps.
-            gevent.sleep(0.2 if math.isinf(wait) else min(0.2, max(0.0, wait)))
+            # Without a rate there is no next one; and now and then it is looked whether posting is
+            # over. The sleep of no time lets others run where posts are due one upon another.
+            if wait > 0:
+                self._changed.wait(LOOK_EVERY if math.isinf(wait) else min(LOOK_EVERY, wait))
+            else:
+                gevent.sleep(0)
             now = time.monotonic()
             for instant in self._arrivals.due(now):
                 late = int((now - instant) * 1e6)

@@ -125,19 +125,25 @@ class Run:
         """Users that there are now, by what the workers report; probes are not counted."""
         return sum(report["users"] for report in self.present().values())
 
-    def shares(self) -> dict[int, float]:
+    def shares(self, wanted: int = 0) -> dict[int, float]:
         """worker number → posts a second: by its share of the posters. A worker without posters has
-        none, so that no post is due where nobody can send it."""
+        none, so that no post is due where nobody can send it. wanted: users asked for. While they
+        arrive, posts come as they do: else the first few would have to post for all, and what
+        waited for the limit of posts a session would still wait when the figures begin."""
+        rate = self.rate
+        # The ramp-up is not over.
+        if self.measured_from is None and wanted:
+            rate *= min(1.0, self.users() / wanted)
         present = self.present()
         crowd = {i: r["posters"] for i, r in present.items() if not r["evidence"]["probe"]}
         probes = {i: r["posters"] for i, r in present.items() if r["evidence"]["probe"]}
         out: dict[int, float] = {}
         # In the closed model people post when they have thought; the probes keep their rate.
-        for group, rate in ((crowd, self.rate), (probes, self.options.probe_rate)):
+        for group, total in ((crowd, rate), (probes, self.options.probe_rate)):
             posters = sum(group.values())
             # Each by its posters.
             for index, number in group.items():
-                out[index] = rate * number / posters if posters else 0.0
+                out[index] = total * number / posters if posters else 0.0
         return out
 
     def set_rate(self, rate: float) -> None:

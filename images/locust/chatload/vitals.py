@@ -19,6 +19,9 @@ from chatload.timing import Histogram
 LAG_EVERY = 0.05
 #: Most missed timers that one stall counts for (a hundred seconds).
 MISSED_LIMIT = 2_000
+#: One arrival of a run, and one in so many, may come without a stamp: a tenth of what lies past the
+#: 99th percentile.
+UNSTAMPED_ONE_IN = 1_000
 #: Seconds over which CPU is averaged.
 CPU_WINDOW = 5
 
@@ -34,13 +37,24 @@ class Vitals:
         #: What a probe itself adds to the times it takes, µs: from when a post could leave until
         #: the kernel had it. Arrivals are stamped by the kernel, so they add nothing.
         self.own, self.own_all = Histogram(), Histogram()
-        #: Whether the kernel left an arrival unstamped.
-        self.unstamped = False
+        #: Arrivals of a probe, and those of them that the kernel did not stamp.
+        self._arrivals = self._unstamped = 0
         #: CPU percent of the last seconds, and the highest mean over CPU_WINDOW of them.
         self.cpu: deque[float] = deque(maxlen=CPU_WINDOW)
         self._cpu_highest = 0.0
         self._cpu_last = (time.process_time(), time.monotonic())
         self._cpu_begin = self._cpu_last[0]
+
+    def arrived(self, *, stamped: bool) -> None:
+        """Something came; stamped: whether the kernel said when."""
+        self._arrivals += 1
+        self._unstamped += not stamped
+
+    @property
+    def stamps_hold(self) -> bool:
+        """Whether the kernel stamps what comes. A few without a stamp move no percentile that is
+        shown: as a rule it is the very first, which came before the kernel had begun to stamp."""
+        return self._unstamped <= 1 + self._arrivals // UNSTAMPED_ONE_IN
 
     def forget_cpu(self) -> None:
         """The ramp-up is over: its CPU is no evidence."""

@@ -121,14 +121,17 @@ class Worker:
     def stamping(self) -> bool:
         """Whether the times taken here end when the kernel has what came, and not when this process
         gets to it."""
-        return self.probing and not self.vitals.unstamped
+        return self.probing and self.vitals.stamps_hold
 
     def arrival(self, ago: int | None) -> int:
         """The lab's clock when a frame came; see :class:`chatload.bench.Bench`."""
         # The crowd's sockets are not stamped.
         if not self.probing:
             return self.now()
-        self.vitals.unstamped |= ago is None
+        self.vitals.arrived(stamped=ago is not None)
+        # One without a stamp came by when it was read, or before.
+        if ago is None:
+            self.count("arrivals unstamped")
         return self.now() - (ago or 0)
 
     def own_lag(self, late: int) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from chatload.clock import Offset
 from chatload.gates import Evidence, Limits, complaints, judge, valid
+from chatload.vitals import Vitals
 
 GOOD = Evidence(
     worker_cpu_percent=40,
@@ -82,6 +84,21 @@ def test_each_gate_trips(gate: str, change: dict[str, Any]) -> None:
     assert not valid(gates) and gate in complaints(gates)[0]
     # Browsers read it: JSON knows no infinity.
     json.dumps([one.packed() for one in gates], allow_nan=False)
+
+
+def test_a_few_arrivals_may_come_without_a_stamp() -> None:
+    """The very first comes before the kernel has begun to stamp. It put a whole run back to the
+    gates of one that is not stamped."""
+    vitals = Vitals(Offset())
+    for _ in range(1_000):
+        vitals.arrived(stamped=True)
+    for holds in (True, True, False):
+        vitals.arrived(stamped=False)
+        assert vitals.stamps_hold is holds
+    other = Vitals(Offset())
+    for holds in (True, False, False):
+        other.arrived(stamped=False)
+        assert other.stamps_hold is holds, "where nothing is stamped that is seen at once"
 
 
 #: Where the kernel stamps what comes.

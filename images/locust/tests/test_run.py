@@ -84,6 +84,20 @@ def test_posts_are_due_where_there_are_posters() -> None:
     assert run.shares() == {1: 40.0}
 
 
+def test_while_people_arrive_posts_come_as_they_do() -> None:
+    """The first few would have posted for all: what waited for the limit of posts a session still
+    waited when the figures began, and a search took that for the chat's limit."""
+    run = a_run(rate=40.0)
+    run.measured_from = None
+    report(run, 0, posters=3)
+    report(run, 1, posters=2, users=0, probe=True)
+    assert run.users() == 10
+    assert run.shares(100) == {0: 4.0, 1: 10.0}, "a tenth is there; the probes are all there"
+    assert run.shares(10) == run.shares(5) == run.shares() == {0: 40.0, 1: 10.0}
+    run.measured_from = time.time()
+    assert run.shares(100) == {0: 40.0, 1: 10.0}, "later, who is there posts for those who are not"
+
+
 def test_probes_keep_their_own_rate_and_are_no_users() -> None:
     run = a_run(rate=40.0, probe_rate=10.0)
     report(run, 0, posters=4)

@@ -76,7 +76,7 @@ func (h *hope) left(progress int) bool {
 // counted.
 func (w *Worker) handIn(ctx context.Context) {
 	w.mu.Lock()
-	w.posting.arrivals.setRate(0, time.Now())
+	w.posting.setRate(0)
 	clients, patience := slices.Clone(w.clients), w.options.drain()
 	w.connectedAt = time.Now()
 	hope := w.hopeful()

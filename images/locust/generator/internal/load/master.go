@@ -48,7 +48,7 @@ func (w *Worker) Receive(kind string, raw msgpack.RawMessage) {
 	switch kind {
 	case "chat_rate":
 		if !w.draining {
-			w.posting.arrivals.setRate(data.Rate, time.Now())
+			w.posting.setRate(data.Rate)
 		}
 	case "chat_drain":
 		w.draining = true

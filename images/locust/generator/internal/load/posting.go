@@ -7,13 +7,19 @@ import (
 	"time"
 )
 
+// drainLookEvery is the most time until it is looked whether posting is over.
+const drainLookEvery = 200 * time.Millisecond
+
 // posting is who posts when: this process's share of the rate, spread over its
 // posters. Guarded by the worker's lock.
 type posting struct {
 	w        *Worker
 	rng      *rand.Rand
 	arrivals arrivals
-	posters  []*client
+	// changed tells run that the rate was changed: the next arrival may come
+	// earlier than was waited for.
+	changed chan struct{}
+	posters []*client
 	// homeless and dropped count posts due when nobody could take them, and with
 	// a full outbox; abandoned those on the wire, not answered, of posters that
 	// left.
@@ -21,7 +27,20 @@ type posting struct {
 }
 
 func newPosting(w *Worker, seed string) *posting {
-	return &posting{w: w, rng: random("%s/schedule", seed), arrivals: arrivals{rng: random("%s/arrivals", seed)}}
+	return &posting{
+		w: w, rng: random("%s/schedule", seed), arrivals: arrivals{rng: random("%s/arrivals", seed)},
+		changed: make(chan struct{}, 1),
+	}
+}
+
+// setRate asks for so many posts a second of this process, from now on. With the
+// lock.
+func (p *posting) setRate(rate float64) {
+	p.arrivals.setRate(rate, time.Now())
+	select {
+	case p.changed <- struct{}{}:
+	default: // it is told already
+	}
 }
 
 // run is the open model: at each arrival some poster gets a post, whatever
@@ -29,14 +48,14 @@ func newPosting(w *Worker, seed string) *posting {
 func (p *posting) run(ctx context.Context) {
 	w := p.w
 	for {
-		// A change of rate may bring the next arrival forward, so no long sleeps.
-		wait := 200 * time.Millisecond
+		// Now and then it is looked whether posting is over.
+		wait := drainLookEvery
 		w.mu.Lock()
 		if !p.arrivals.next.IsZero() {
 			wait = min(wait, time.Until(p.arrivals.next))
 		}
 		w.mu.Unlock()
-		if !sleep(ctx, wait) {
+		if !p.pause(ctx, wait) {
 			return
 		}
 		w.mu.Lock()
@@ -61,6 +80,23 @@ func (p *posting) run(ctx context.Context) {
 			p.assign(w.clock.now()-late, "")
 		}
 		w.mu.Unlock()
+	}
+}
+
+// pause waits, at most until the rate is changed; false when ctx ended.
+func (p *posting) pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-p.changed:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

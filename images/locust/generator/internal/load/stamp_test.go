@@ -28,8 +28,24 @@ func TestStamps(t *testing.T) {
 	if _, known := arrived(conn); known {
 		t.Error("nothing was read, and its instant is known")
 	}
-	const lay = 200 * time.Millisecond
 	buf := make([]byte, 64)
+	// The kernel begins to stamp a moment after it is asked to.
+	for tries := 0; ; tries++ {
+		if _, err := io.WriteString(from, "frame"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Read(buf); err != nil {
+			t.Fatal(err)
+		}
+		if _, known := arrived(conn); known {
+			break
+		}
+		if tries == 500 {
+			t.Fatal("the kernel stamps nothing")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	const lay = 200 * time.Millisecond
 	for range 3 {
 		before := nowUS()
 		if _, err := io.WriteString(from, "frame"); err != nil {

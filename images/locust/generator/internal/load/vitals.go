@@ -15,6 +15,9 @@ const (
 	lagEvery = 50 * time.Millisecond
 	// missedLimit is how many missed timers one stall counts for at most.
 	missedLimit = 2_000
+	// unstampedOneIn: one arrival of a run, and one in so many, may come without a
+	// stamp: a tenth of what lies past the 99th percentile.
+	unstampedOneIn = 1_000
 	// cpuWindow is the seconds over which CPU is averaged.
 	cpuWindow = 5
 )
@@ -25,9 +28,11 @@ type vitals struct {
 	loop, loopAll, schedule, scheduleAll timing.Histogram
 	// own and ownAll are what a probe itself adds to the times it takes: from
 	// when a post could leave until the kernel had it. Arrivals are stamped by
-	// the kernel, so they add nothing; unstamped says that one was not.
+	// the kernel, so they add nothing.
 	own, ownAll timing.Histogram
-	unstamped   bool
+	// arrivals are those of a probe; unstamped those of them that the kernel did
+	// not stamp.
+	arrivals, unstamped int
 	// cpu holds the percent of the last seconds.
 	cpu        []float64
 	cpuHighest float64
@@ -105,7 +110,12 @@ func (w *Worker) evidence() map[string]any {
 
 // stamping says whether the times that are taken here end when the kernel has
 // what came, and not when this process gets to it. With the lock.
-func (w *Worker) stamping() bool { return w.probing && !w.vitals.unstamped }
+func (w *Worker) stamping() bool { return w.probing && w.vitals.stampsHold() }
+
+// stampsHold says whether the kernel stamps what comes. A few without a stamp
+// move no percentile that is shown: as a rule it is the very first, which came
+// before the kernel had begun to stamp.
+func (v *vitals) stampsHold() bool { return v.unstamped <= 1+v.arrivals/unstampedOneIn }
 
 // arrival is the lab's clock when what was read last on conn came: for a probe
 // when the kernel had it, else now. With the lock.
@@ -114,8 +124,10 @@ func (w *Worker) arrival(conn *websocket.Conn) int64 {
 		return w.clock.now()
 	}
 	ago, known := arrived(conn.NetConn())
+	w.vitals.arrivals++
 	if !known {
-		w.vitals.unstamped = true
+		w.vitals.unstamped++
+		w.slot.Counters["arrivals unstamped"]++
 	}
 	return w.clock.now() - ago
 }

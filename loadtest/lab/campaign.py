@@ -23,6 +23,7 @@ from lab.cluster import MANIFEST, kept_messages, manifest_digest
 from lab.experiment import Outcome, read_summary, run, say
 from lab.kube import Kubectl, image_ids
 from lab.local import LabError
+from lab.results import AGAIN
 from lab.scenario import Scenario, changed, load
 
 #: What is to be run.
@@ -31,8 +32,8 @@ PLAN = Path(__file__).resolve().parent.parent / "campaign.yaml"
 AROUND = 55.0
 #: Files of a run that can be made again from the others, or that nobody looks at.
 DERIVED = ("report.html", "README.md", "locust_exceptions.csv", "*.svg", "*.png")
-#: What a step of a capacity search does without, besides: there are many of them.
-OF_A_STEP = ("histograms.csv", "locust*.csv", "failures.csv", "pods.csv")
+#: What steps of a capacity search, and runs of further seeds, do without besides: they are many.
+OF_MANY = ("histograms.csv", "locust*.csv", "failures.csv", "pods.csv")
 #: Most tries of one run in one campaign.
 TRIES = 2
 #: Share of the messages that the chat keeps which the posts of a capacity step may come to: probes
@@ -83,17 +84,22 @@ def read_plan(path: Path, seeds: Sequence[int], generator: str | None = None) ->
     for place, seed in enumerate(seeds):
         for made, key in ((runs, "runs"), (searches, "capacity")):
             for entry in body[key]:
+                once = entry.get("once", False)
+                # What takes an hour is made with the first seed alone.
+                if place and once:
+                    continue
                 again: dict[str, Any] = {"native": False} if place else {}
                 # Searches and the run with both kinds are about their generators.
                 if generator and key == "runs" and "generator" not in entry:
                     again["generator"] = generator
-                made.append(_planned({**entry, **again}, seed, f"-seed-{seed}" if place else ""))
+                made.append(_planned({**entry, **again}, seed, f"{AGAIN}{seed}" if place else ""))
     return Plan(runs, searches)
 
 
 def _planned(entry: dict[str, Any], seed: int, end: str) -> Planned:
     """An entry of the plan: name, scenario, native, fields of the scenario, ``options``."""
     name, native = f"{entry.pop('name')}{end}", bool(entry.pop("native", False))
+    entry.pop("once", None)
     options = {**entry.pop("options", {}), **({"seed": seed} if seed != 1 else {})}
     scenario = load(entry.pop("scenario"))
     return Planned(name, changed(scenario, **entry, options=options or None), native)
@@ -160,9 +166,10 @@ def quiet(patience: float) -> None:
         time.sleep(3)
 
 
-def slim(folder: Path, *, native: bool, step: bool = False) -> None:
-    """Leave a run's data, and Locust's page only where the report shows it."""
-    patterns = [*DERIVED, *(OF_A_STEP if step else ()), *(() if native else ("locust.html",))]
+def slim(folder: Path, *, native: bool, many: bool = False) -> None:
+    """Leave a run's data, and Locust's page only where the report shows it. many: it is one of
+    many."""
+    patterns = [*DERIVED, *(OF_MANY if many else ()), *(() if native else ("locust.html",))]
     for pattern in patterns:
         for path in folder.glob(pattern):
             path.unlink()
@@ -198,7 +205,7 @@ def make_runs(
                 say(f"   not made: {error}")
                 continue
             digests = digests_of(folder, digests)
-            slim(folder, native=planned.native)
+            slim(folder, native=planned.native, many=AGAIN in planned.name)
             say(f"   {told(outcome)}")
         if not (folder / "provenance.json").is_file() and planned.name not in left:
             left.append(planned.name)
@@ -253,7 +260,7 @@ def make_search(
             idle += 1
             continue
         digests = digests_of(folder, digests)
-        slim(folder, native=False, step=True)
+        slim(folder, native=False, many=True)
         verdict = capacity.judge(outcome.summary, scenario.deliver_p99_ms)
         say(f"   {told(outcome)}" + ("" if verdict else " (proves nothing)"))
         idle = 0 if verdict else idle + 1

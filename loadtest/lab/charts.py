@@ -20,6 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lab.results import Costs, Journey, Run, Search, percentile
+from lab.soak import CHAT, GENERATOR, REDIS, by_minute, sampled
 from lab.usl import Fit
 
 INK, BLUE, RED, GREEN = "#1c2330", "#2b6cb0", "#b3261e", "#18794e"
@@ -152,6 +153,33 @@ def run_panel(run: Run) -> str:
         cpu.text(
             0.5, 0.5, "not taken in this run", ha="center", transform=cpu.transAxes, color=GREY
         )
+    return svg(figure)
+
+
+def soak(run: Run) -> str:
+    """A long run by the minute: delivery, memory, goroutines and sockets of each chat pod."""
+    figure, (deliver, memory, inside) = plt.subplots(
+        1, 3, figsize=(WIDTH, 1.6), layout="constrained"
+    )
+    for name in ("p50", "p95", "p99"):
+        line(deliver, by_minute(column(run.series, f"deliver_{name}_ms")), name, name)
+    dress(deliver, "Delivery, median of a minute's seconds", "ms")
+    for whose, look, label in (
+        (CHAT, "chat", "each chat pod"), (REDIS, "redis", "each Redis"),
+        (GENERATOR, "generator", "load"),
+    ):  # fmt: skip
+        for number, (_, points) in enumerate(sorted(sampled(run, whose, "memory_mb").items())):
+            line(memory, by_minute(points), look, "_nolegend_" if number else label)
+    dress(memory, "Memory", "MB")
+    for figures, look, label in (
+        ("goroutines", "chat", "goroutines"),
+        ("connections", "users", "sockets"),
+    ):
+        for number, (_, points) in enumerate(sorted(sampled(run, CHAT, figures).items())):
+            line(inside, by_minute(points), look, "_nolegend_" if number else label)
+    dress(inside, "Inside each chat pod", "number")
+    for axes in (deliver, memory, inside):
+        axes.xaxis.set_major_locator(ticker.MultipleLocator(900))
     return svg(figure)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from lab import charts, results
+from lab import charts, results, soak
 from lab.results import Run, percentile
 from report import diagram, facts, fonts
 from report.figures import Figures, plain
@@ -93,6 +93,7 @@ def context(root: Path, measured: Path, figures: Figures) -> dict[str, Any]:
         "plain": plain,
         "percentile": percentile,
         "chart": chart,
+        "growth": soak.growth,
         "screen": screen,
         "native": native,
         "digests": digests,

@@ -108,6 +108,7 @@ def test_the_plan_of_the_project_is_one() -> None:
     plan = campaign.read_plan(campaign.PLAN, [1, 2])
     names = [one.name for one in [*plan.runs, *plan.searches]]
     assert len(set(names)) == len(names) and "room-seed-2" in names
+    assert [one.scenario.seconds for one in plan.runs if one.scenario.name == "soak"] == [3600]
     rooms = [one.scenario for one in plan.runs if one.scenario.name == "room"]
     assert len({one.users for one in rooms}) >= 3 and {1, 2, 4, 6} <= {r.replicas for r in rooms}
     assert len({one.options["rate"] for one in rooms}) >= 3

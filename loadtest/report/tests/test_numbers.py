@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import csv
 import re
 from typing import Any
 
@@ -35,6 +36,11 @@ def row_of(name: str, text: str) -> list[str]:
 
 
 RUNS = {name: (folder, summary) for name, folder, summary in data.runs()}
+#: The runs of the first seed, and those of further ones by the name of the first.
+FIRST = [name for name in RUNS if "-seed-" not in name]
+SEVERAL = {
+    name: [one for one in RUNS if re.fullmatch(rf"{name}(-seed-\d+)?", one)] for name in FIRST
+}
 
 
 def valid(summary: dict[str, Any]) -> bool:
@@ -42,7 +48,7 @@ def valid(summary: dict[str, Any]) -> bool:
     return summary["outcome"] in ("clean", "GAPS")
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", FIRST)
 def test_every_run_is_in_the_table_with_its_own_figures(name: str, text: str) -> None:
     folder, summary = RUNS[name]
     rows, ledger = data.table(folder / "rows.csv"), data.ledger(folder)
@@ -57,6 +63,45 @@ def test_every_run_is_in_the_table_with_its_own_figures(name: str, text: str) ->
     # lost / twice / out of order, in this order and side by side
     trio = [str(ledger[word]) for word in ("lost", "duplicated", "reordered")]
     assert any(shown[at : at + 3] == trio for at in range(len(shown))), (trio, shown)
+
+
+@pytest.mark.parametrize("name", [name for name, runs in SEVERAL.items() if len(runs) > 1])
+def test_runs_with_several_seeds_are_in_the_table_of_the_spread(name: str, text: str) -> None:
+    table = text[text.index("Spread.") : text.index("A.3 Locust")]
+    lines = [line for line in table.splitlines() if re.match(rf"\s*{re.escape(name)}\s", line)]
+    assert len(lines) == 1, "run `make report`"
+    shown = NUMBER.findall(lines[0].replace(",", "").split(name, 1)[1])
+    good = [RUNS[one] for one in SEVERAL[name] if valid(RUNS[one][1])]
+    assert shown[:2] == [str(len(SEVERAL[name])), str(len(good))]
+    for row, figure, at in (
+        ("deliver", "p50_ms", 5),
+        ("deliver", "p99_ms", 8),
+        ("ack", "p99_ms", 11),
+    ):
+        found = sorted(float(data.table(folder / "rows.csv")[row][figure]) for folder, _ in good)
+        meant = (found[(len(found) - 1) // 2], found[0], found[-1])
+        triple = shown[at : at + 3]
+        assert all(map(data.close, triple, meant)), (row, figure, meant, shown)
+    everybody = [data.ledger(RUNS[one][0]) for one in SEVERAL[name]]
+    assert shown[-2:] == [
+        str(sum(one[word] for one in everybody)) for word in ("delivered", "lost")
+    ]
+
+
+@pytest.mark.parametrize("name", [name for name in FIRST if name == "soak"])
+def test_what_an_hour_left_behind_is_what_was_sampled(name: str, text: str) -> None:
+    with (RUNS[name][0] / "samples.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if re.fullmatch(r"pod-\d+", row["what"])]
+    begin, end = float(rows[0]["second"]), float(rows[-1]["second"])
+    for column, what in (("memory_mb", "memory"), ("goroutines", "goroutines")):
+        line = one(rf"{what} of a chat pod ([\d.]+(?: MB)? [\d.]+)", text)
+        for number, (low, high) in zip(NUMBER.findall(line), ((0.1, 0.2), (0.9, 1)), strict=True):
+            found = [
+                float(row[column])
+                for row in rows
+                if row[column] and low <= (float(row["second"]) - begin) / (end - begin) <= high
+            ]
+            assert data.close(number, sum(found) / len(found)), (what, number)
 
 
 def test_the_abstract_adds_up_the_valid_runs(text: str) -> None:
@@ -96,7 +141,7 @@ def test_capacity_is_that_of_the_search(name: str, found: dict[str, Any], text: 
         assert found["failed"] == min(r for r in twice[False] if r > found["held"])
 
 
-@pytest.mark.parametrize("name", [name for name, (_, s) in RUNS.items() if s.get("faults")])
+@pytest.mark.parametrize("name", [name for name in FIRST if RUNS[name][1].get("faults")])
 def test_what_was_broken_is_told_with_its_instants(name: str, text: str) -> None:
     plain = joined(text).replace("\u2010", "-")  # the report's hyphens are typographic
     for at, what in RUNS[name][1]["faults"]:
@@ -106,7 +151,7 @@ def test_what_was_broken_is_told_with_its_instants(name: str, text: str) -> None
 
 def test_every_number_of_a_run_is_one_of_its_data(text: str) -> None:
     """Whatever is said with a unit or about a ledger in the runs' part is a figure of some run."""
-    start, end = text.index("A.4 Number of people"), text.index("A.9 Conditions")
+    start, end = text.index("A.4 Number of people"), text.index("A.10 Conditions")
     every: set[float] = {250.0}
     for path in [*data.RESULTS.rglob("*.json"), *data.RESULTS.rglob("*.csv")]:
         if path.name != "histograms.csv":

@@ -308,6 +308,7 @@ def write_search(
         "complete": complete,
         "people": scenario.users,
         "pods": scenario.replicas,
+        "generator": scenario.generator,
         "objective_ms": scenario.deliver_p99_ms,
         "sentence": found.sentence(scenario.users, scenario.deliver_p99_ms),
         "steps": [

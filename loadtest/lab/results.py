@@ -252,7 +252,7 @@ def _aggregated(row: Mapping[str, str]) -> bool:
 class Search:
     """A capacity search. held: the highest rate that held twice; failed: the lowest above it that
     failed twice; both in posts/s, None while unknown. who: what failed there. complete: the search
-    came to its end. people, pods: of each run. objective_ms: greatest ``deliver`` p99."""
+    came to its end. people, pods, generator: of each run. objective_ms: greatest deliver p99."""
 
     name: str
     held: float | None
@@ -261,6 +261,7 @@ class Search:
     complete: bool
     people: int
     pods: int
+    generator: str
     objective_ms: float
     sentence: str
     steps: Sequence[Mapping[str, Any]]

@@ -198,7 +198,7 @@ def draw(facts: Facts) -> str:
     sheet.lines(
         left + 22,
         158,
-        ["1  append: a batch, one", "script call, then WAIT", "for a replica"],
+        ["1  append: a batch, one", "script call, then WAIT", "for the replicas"],
         size=7.6,
         fill=RED,
         anchor="end",
@@ -226,7 +226,7 @@ def draw(facts: Facts) -> str:
     sheet.text(
         left,
         303,
-        f"replication; {wall} on each; master, then one replica, have it on disk before the ack",
+        f"replication; {wall} on each; master, then those in step, have it on disk before the ack",
         size=7.8,
         fill=RED,
     )

@@ -139,15 +139,20 @@ def test_posts_that_pile_up_where_no_probe_looks_are_no_hold() -> None:
     ("gate", "lag", "held"),
     [("own lag", 24.0, True), ("own lag", 26.0, False),
      ("loop lag", 24.0, True), ("schedule lag, ramp-up included", 24.0, True),
-     ("loop lag", 26.0, False), ("crowd's loop lag", 24.0, False)],
+     ("loop lag", 26.0, False), ("crowd's loop lag", 24.0, True), ("crowd's loop lag", 26.0, False),
+     ("crowd's schedule lag", 26.0, False), ("clock error", -1.0, False)],
 )  # fmt: skip
-def test_an_instruments_error_counts_beside_the_objective(
-    gate: str, lag: float, held: bool
+@pytest.mark.parametrize("passed", [False, True])
+def test_every_lag_of_the_generator_counts_beside_the_objective(
+    gate: str, lag: float, held: bool, passed: bool
 ) -> None:
+    """Whatever the gate of a run said: that of the crowd's schedule lag is wider, others are
+    narrower."""
     run = summary("INVALID", 20)
-    run["gates"] = [{"name": gate, "passed": False, "value": lag}]
+    run["gates"] = [{"name": gate, "passed": passed and lag >= 0, "value": lag}]
     found = judge(run, 250)
     assert found is not None and found.held == held
+    assert held or found.who == "generator"
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,9 @@ def run_cluster(
         faults = Faults(breaker, plan, begin)
         others = None
         if cluster.here:
-            others = conditions.OtherLoad(conditions.kubernetes_pids, conditions.pod_seconds)
+            others = conditions.OtherLoad(
+                conditions.kubernetes_pids, conditions.pod_seconds, children=False
+            )
         interrupted = attended(
             [*([others] if others else []), sampler, faults], cluster.wait, cluster.end_early
         )

@@ -32,6 +32,35 @@ def test_a_run_beside_other_load_is_invalid_but_a_broken_one_stays_broken() -> N
     assert broken["outcome"] == "BROKEN" and broken["valid"] is False
 
 
+def test_an_account_that_counts_something_twice_is_no_evidence() -> None:
+    """It was clipped to nothing, and every run on a cluster had an other load of 0.0 %."""
+    run = summary("clean")
+    conditions.judge(run, -0.4, 5.0)
+    assert run["outcome"] == "clean"
+    conditions.judge(run, -6.0, 5.0)
+    assert run["outcome"] == "INVALID"
+
+
+def test_children_that_have_ended_count_only_where_they_are_in_no_other_account() -> None:
+    """What a container runtime has waited for ran in the pods, whose CPU is counted as such."""
+    script = "import subprocess, sys, time\nsubprocess.run([sys.executable, '-c', sys.argv[1]])\n"
+    script += "print(flush=True)\ntime.sleep(60)"
+    burn = BURN.replace("30", "0.5")
+    with subprocess.Popen([sys.executable, "-c", script, burn], stdout=subprocess.PIPE) as parent:
+        try:
+            assert parent.stdout is not None
+            parent.stdout.readline()
+            least = conditions.TICKS // 2 - 5
+            whole = conditions.process_ticks(parent.pid)
+            alone = conditions.process_ticks(parent.pid, children=False)
+            assert whole - alone >= least
+            watch = conditions.OtherLoad(lambda: {"parent": parent.pid}, children=False)
+            watch._read()
+            assert watch._ticks[parent.pid] < whole - least + 1
+        finally:
+            parent.kill()
+
+
 @pytest.mark.parametrize("own", [True, False])
 def test_what_the_runs_own_processes_use_is_not_other_load(own: bool) -> None:
     """The same burning process once counted as the run's and once as a stranger's."""

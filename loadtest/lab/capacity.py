@@ -38,11 +38,7 @@ OUT_OF_BREATH = (
 #: whether a p99 is over its objective, so there all of these are bound by one share of that, which
 #: is stricter than a run's gate for some and less strict for others.
 LAGS = ("own lag", "loop lag", "schedule lag", "clock error", "crowd's")
-#: Those that bound how late the timers of the measuring workers fire.
-LATENESS = (
-    "loop lag", "loop lag, ramp-up included", "schedule lag", "schedule lag, ramp-up included",
-)  # fmt: skip
-#: And those that a healthy generator sees before a server that does not keep up.
+#: Those that a healthy generator sees before a server that does not keep up.
 NOT_KEPT_UP = ("posts ", "rate kept", "readers unfinished", "topics unread")
 
 
@@ -77,16 +73,11 @@ def judge(summary: Mapping[str, Any], objective: float) -> Try | None:
     acknowledged in that time, too: else they pile up where no probe looks."""
     rate = float(summary["rate"])
     p99 = summary["rows_ms"].get("deliver", {}).get("p99")
+    bad = [gate["name"] for gate in summary["gates"] if not _kept(gate, objective)]
     if summary["outcome"] == "BROKEN":
-        return Try(rate, False, "objective", "the ledger is broken", p99)
-    # What the measuring workers add to the times is known by itself: how late their timers fired
-    # is in no time then, and the load is the crowd's.
-    own = any(gate["name"] == "own lag" for gate in summary["gates"])
-    bad = [
-        gate["name"]
-        for gate in summary["gates"]
-        if not (own and gate["name"] in LATENESS) and not _kept(gate, objective)
-    ]
+        # Readers that were still reading at the end may be why something looks lost.
+        tired = any(name.startswith(OUT_OF_BREATH) for name in bad)
+        return Try(rate, False, "generator" if tired else "objective", "the ledger is broken", p99)
     why = "; ".join(summary["invalid_because"])
     if any(name.startswith(NOT_ITS_OWN) or name.endswith(TOO_FEW) for name in bad):
         return None

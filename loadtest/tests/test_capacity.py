@@ -86,6 +86,7 @@ def summary(outcome: str, p99: float, *failed: str) -> dict[str, Any]:
         (summary("GAPS", 9), ""),
         (summary("clean", 251), "objective"),
         (summary("BROKEN", 9), "objective"),
+        (summary("BROKEN", 9, "worker CPU"), "generator"),
         (summary("INVALID", 9, "posts unanswered"), "objective"),
         (summary("INVALID", 9, "posts dropped", "rate kept"), "objective"),
         (summary("INVALID", 9, "posts unanswered", "crowd's loop lag"), "generator"),
@@ -98,16 +99,16 @@ def test_who_failed(run: dict[str, Any], who: str) -> None:
     assert found is not None and (found.held, found.who) == (not who, who)
 
 
-def test_a_probes_late_timers_are_no_failure_where_its_own_lag_is_known() -> None:
-    run = summary("INVALID", 60, "schedule lag, ramp-up included", "loop lag")
-    found = judge(run, 250)
-    assert found is not None and found.who == "generator"
+def test_a_probes_late_timers_count_also_where_its_own_lag_is_known() -> None:
+    """They are in no time then; but it may be the chat that keeps them from firing, and so keeps
+    its own busy moments out of the times."""
+    run = summary("INVALID", 60, "schedule lag, ramp-up included")
     run["gates"].append({"name": "own lag", "passed": True, "value": 0.6})
     found = judge(run, 250)
-    assert found is not None and found.held
-    run["gates"].append({"name": "crowd's schedule lag", "passed": False, "value": 60.0})
-    found = judge(run, 250)
     assert found is not None and found.who == "generator"
+    run["gates"][0]["value"] = 24.0
+    found = judge(run, 250)
+    assert found is not None and found.held
 
 
 def test_above_what_the_chat_keeps_nothing_is_tried() -> None:

@@ -17,8 +17,9 @@ REDIS_TAG := 8.0-bookworm
 
 CHAT := images/chat
 WEB  := $(CHAT)/web
-# The version stamp: the commit, so that the same commit gives the same binary.
-VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+# The version stamp: the last commit that changed images/, so that the same sources give the same
+# binary whatever was committed since. The load lab's runs count while the images stay as they are.
+VERSION ?= $(shell git describe --always $$(git log -1 --format=%H -- images) 2>/dev/null || echo unknown)$(shell git status --porcelain -- images 2>/dev/null | grep -q . && echo -dirty)
 
 .PHONY: help
 help: ## list the words

@@ -73,12 +73,13 @@ def judge(summary: Mapping[str, Any], objective: float) -> Try | None:
     acknowledged in that time, too: else they pile up where no probe looks."""
     rate = float(summary["rate"])
     p99 = summary["rows_ms"].get("deliver", {}).get("p99")
-    bad = [gate["name"] for gate in summary["gates"] if not _kept(gate, objective)]
+    past = [gate for gate in summary["gates"] if not _kept(gate, objective)]
+    bad = [gate["name"] for gate in past]
     if summary["outcome"] == "BROKEN":
         # Readers that were still reading at the end may be why something looks lost.
         tired = any(name.startswith(OUT_OF_BREATH) for name in bad)
         return Try(rate, False, "generator" if tired else "objective", "the ledger is broken", p99)
-    why = "; ".join(summary["invalid_because"])
+    why = "; ".join(_told(gate, objective) for gate in past)
     if any(name.startswith(NOT_ITS_OWN) or name.endswith(TOO_FEW) for name in bad):
         return None
     if any(name.startswith(OUT_OF_BREATH) for name in bad):
@@ -86,7 +87,7 @@ def judge(summary: Mapping[str, Any], objective: float) -> Try | None:
     if any(not name.startswith(NOT_KEPT_UP) for name in bad):
         return None
     if bad or p99 is None or p99 > objective:
-        text = (why if bad else "") or f"deliver p99 {p99} ms, over {objective:g} ms"
+        text = why or f"deliver p99 {p99} ms, over {objective:g} ms"
         return Try(rate, False, "objective", text, p99)
     waited = max(summary["rows_ms"].get(row, {}).get("p99", 0.0) for row in ("ack", "ack_crowd"))
     if waited > objective:
@@ -100,11 +101,24 @@ def judge(summary: Mapping[str, Any], objective: float) -> Try | None:
 
 def _kept(gate: Mapping[str, Any], objective: float) -> bool:
     """Whether a gate held, as a search with that objective (ms) sees it."""
-    name, value = gate["name"], gate["value"]
-    # What is unknown is -1.
-    if name.startswith(LAGS) and not name.endswith(TOO_FEW) and value >= 0:
-        return bool(value <= LIMITS.lag_share * objective)
-    return bool(gate["passed"])
+    return bool(gate["value"] <= _bound(objective) if _is_lag(gate) else gate["passed"])
+
+
+def _is_lag(gate: Mapping[str, Any]) -> bool:
+    """Whether a gate is one of LAGS, and its value known: what is unknown is -1."""
+    name = gate["name"]
+    return name.startswith(LAGS) and not name.endswith(TOO_FEW) and gate["value"] >= 0
+
+
+def _bound(objective: float) -> float:
+    """The greatest lag beside an objective, both in ms."""
+    return LIMITS.lag_share * objective
+
+
+def _told(gate: Mapping[str, Any], objective: float) -> str:
+    """A gate that did not hold, with its value and the bound that a search sets it."""
+    bound = _bound(objective) if _is_lag(gate) else gate["limit"]
+    return f"{gate['name']} {gate['value']:g} {gate['unit']} (bound {bound:g})".replace("  ", " ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,30 +92,65 @@ def _filled(job: dict[str, Any], scenario: Scenario) -> dict[str, object]:
 
 
 class Log(threading.Thread):
-    """Follows the Job's log to its end, and notes when the load began."""
+    """Reads the Job's log to its end, and notes when the load began.
+
+    A log that is followed may end too early: the connection breaks, or the kubelet leaves out the
+    last lines of a pod that ends. So where its end is not the artefacts' end it is read once more,
+    from the start: followed again if the Job still runs."""
+
+    #: Seconds between two looks at a log.
+    PAUSE = 1.0
 
     def __init__(self, kubectl: Kubectl, job: str) -> None:
         super().__init__(name="log", daemon=True)
-        command = kubectl.command("logs", "-f", f"job/{job}", "--pod-running-timeout=60s")
-        self._child = subprocess.Popen(
-            command,
+        self._kubectl, self._job = kubectl, job
+        self._stopped = threading.Event()
+        self._child = self._look("-f")
+        self.lines: list[str] = []
+        self.began = threading.Event()
+
+    def run(self) -> None:
+        following = True
+        while True:
+            self._read()
+            if not following or self._stopped.is_set() or any(END in one for one in self.lines):
+                return
+            # Asked before the log is: what ends in between has written all by then.
+            following = self._runs()
+            self._stopped.wait(self.PAUSE)
+            self._child = self._look("-f") if following else self._look()
+
+    def _look(self, *how: str) -> subprocess.Popen[str]:
+        """Start to read the log."""
+        where = (f"job/{self._job}", "--pod-running-timeout=60s")
+        return subprocess.Popen(
+            self._kubectl.command("logs", *how, *where),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
         )
-        self.lines: list[str] = []
-        self.began = threading.Event()
 
-    def run(self) -> None:
+    def _read(self) -> None:
+        """All lines that come now, instead of those before."""
+        self.lines = []
         assert self._child.stdout is not None
         for line in self._child.stdout:
             self.lines.append(line)
             if STARTED in line:
                 self.began.set()
+        self._child.wait()
+
+    def _runs(self) -> bool:
+        """Whether the Job still has a pod that runs."""
+        active = self._kubectl(
+            "get", "job", self._job, "-o", "jsonpath={.status.active}", check=False
+        )
+        return active.strip() not in ("", "0")
 
     def stop(self) -> None:
         """Look away."""
+        self._stopped.set()
         self._child.terminate()
         self._child.wait()
 

@@ -122,10 +122,12 @@ def ready(pod: dict[str, Any]) -> bool:
 
 
 def image_ids(pods: list[dict[str, Any]], container: str) -> list[str]:
-    """The digests of the images that a container of some pods runs, each once."""
+    """The digests of the images that a container of some pods runs, each once. Pods that are on
+    their way out do not count: after an update they still run what is no longer deployed."""
     found = {
         str(status["imageID"]).rpartition("@")[2]
         for pod in pods
+        if "deletionTimestamp" not in pod["metadata"]
         for status in pod["status"].get("containerStatuses", [])
         if status["name"] == container and status["imageID"]
     }

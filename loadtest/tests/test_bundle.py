@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from chatload.bundle import bundled
+from chatload.bundle import BEGIN, END, bundled
 from chatload.schedule import VARIABLE
-from lab.cluster import objects_for, unpack
+from lab.cluster import STARTED, Log, objects_for, unpack
+from lab.kube import Kubectl
 from lab.local import LabError
 from lab.scenario import load
 
@@ -28,6 +29,57 @@ def test_what_is_printed_is_what_arrives(tmp_path: Path) -> None:
 def test_a_log_without_artefacts_is_said(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="no artefacts"):
         unpack("Traceback …", tmp_path)
+
+
+class Cut(Kubectl):
+    """A kubectl whose logs end where the test says; active: the Job's pods at each question."""
+
+    def __init__(self, logs: list[str], active: list[str]) -> None:
+        super().__init__(None)
+        self.logs, self.active, self.asked = logs, active, list[tuple[str, ...]]()
+
+    def command(self, *arguments: str) -> list[str]:
+        self.asked.append(arguments)
+        return ["printf", "%s", self.logs.pop(0)]
+
+    def __call__(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
+        return self.active.pop(0)
+
+
+WHOLE = f"{STARTED}7\nrunning\n{BEGIN}\nabc\n{END}\n"
+
+
+@pytest.mark.parametrize(
+    ("logs", "active", "followed"),
+    [
+        ([WHOLE], [], [True]),
+        # The kubelet leaves out the last lines of a pod that ends.
+        ([WHOLE[:40], WHOLE], [""], [True, False]),
+        # The connection breaks in mid-run; and once more.
+        ([WHOLE[:20], WHOLE[:30], WHOLE], ["1", "1"], [True, True, True]),
+    ],
+)
+def test_a_log_that_ends_too_early_is_read_again(
+    logs: list[str], active: list[str], followed: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Log, "PAUSE", 0.0)
+    kubectl = Cut(logs, active)
+    log = Log(kubectl, "loadtest")
+    log.start()
+    log.join(30)
+    assert not log.is_alive() and "".join(log.lines) == WHOLE and log.began.is_set()
+    assert ["-f" in one for one in kubectl.asked] == followed and not active
+
+
+def test_a_job_that_died_without_artefacts_is_read_once_more_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Log, "PAUSE", 0.0)
+    kubectl = Cut(["Traceback", "Traceback: all of it"], [""])
+    log = Log(kubectl, "loadtest")
+    log.start()
+    log.join(30)
+    assert not log.is_alive() and log.last == "Traceback: all of it"
 
 
 def test_the_job_is_the_scenarios() -> None:

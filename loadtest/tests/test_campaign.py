@@ -85,7 +85,7 @@ class Deployed:
         if app not in self._images:
             return []
         status = {"name": container, "imageID": f"somewhere@{self._images[app]}"}
-        return [{"status": {"containerStatuses": [status]}}]
+        return [{"metadata": {}, "status": {"containerStatuses": [status]}}]
 
 
 def test_a_cut_off_run_that_left_no_chat_throws_nothing_away(

@@ -67,13 +67,18 @@ def test_where_the_generator_failed_no_limit_of_the_chat_is_told() -> None:
     assert bracket([]).sentence(100, 250) == "No rate held twice yet."
 
 
+def gate_of(name: str, value: float, *, passed: bool) -> dict[str, Any]:
+    """A gate as a run's summary has it."""
+    return {"name": name, "value": value, "limit": 20.0, "unit": "ms", "passed": passed}
+
+
 def summary(outcome: str, p99: float, *failed: str) -> dict[str, Any]:
     """A run's summary as far as it matters here: gates that did not hold."""
     return {
         "rate": 40.0,
         "outcome": outcome,
         "rows_ms": {"deliver": {"p99": p99}},
-        "gates": [{"name": name, "passed": False, "value": 30.0} for name in failed],
+        "gates": [gate_of(name, 30.0, passed=False) for name in failed],
         "invalid_because": list(failed),
         "failures": {},
     }
@@ -103,7 +108,7 @@ def test_a_probes_late_timers_count_also_where_its_own_lag_is_known() -> None:
     """They are in no time then; but it may be the chat that keeps them from firing, and so keeps
     its own busy moments out of the times."""
     run = summary("INVALID", 60, "schedule lag, ramp-up included")
-    run["gates"].append({"name": "own lag", "passed": True, "value": 0.6})
+    run["gates"].append(gate_of("own lag", 0.6, passed=True))
     found = judge(run, 250)
     assert found is not None and found.who == "generator"
     run["gates"][0]["value"] = 24.0
@@ -150,10 +155,13 @@ def test_every_lag_of_the_generator_counts_beside_the_objective(
     """Whatever the gate of a run said: that of the crowd's schedule lag is wider, others are
     narrower."""
     run = summary("INVALID", 20)
-    run["gates"] = [{"name": gate, "passed": passed and lag >= 0, "value": lag}]
+    run["gates"] = [gate_of(gate, lag, passed=passed and lag >= 0)]
     found = judge(run, 250)
     assert found is not None and found.held == held
     assert held or found.who == "generator"
+    # The bound that decided is told, not that of the run's gate.
+    bound = 25 if lag >= 0 else 20
+    assert found.why == ("" if held else f"{gate} {lag:g} ms (bound {bound})")
 
 
 @pytest.mark.parametrize(

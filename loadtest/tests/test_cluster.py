@@ -76,7 +76,7 @@ def test_ready_is_who_stays() -> None:
     }
     assert ready(pod) and image_ids([pod, pod], "chat") == ["sha256:ab"]
     pod["metadata"]["deletionTimestamp"] = "now"
-    assert not ready(pod)
+    assert not ready(pod) and image_ids([pod], "chat") == []
 
 
 class Words(Kubectl):

@@ -32,8 +32,11 @@ PLAN = Path(__file__).resolve().parent.parent / "campaign.yaml"
 AROUND = 55.0
 #: Files of a run that can be made again from the others, or that nobody looks at.
 DERIVED = ("report.html", "README.md", "locust_exceptions.csv", "*.svg", "*.png")
-#: What steps of a capacity search, and runs of further seeds, do without besides: they are many.
+#: What steps of a capacity search and runs of further seeds do without besides, since they are many,
+#: and a run of more than LONG seconds, since its files are.
 OF_MANY = ("histograms.csv", "locust*.csv", "failures.csv", "pods.csv")
+#: Above so many seconds a run is long.
+LONG = 600.0
 #: Most tries of one run in one campaign.
 TRIES = 2
 #: Share of the messages that the chat keeps which the posts of a capacity step may come to: probes
@@ -167,8 +170,8 @@ def quiet(patience: float) -> None:
 
 
 def slim(folder: Path, *, native: bool, many: bool = False) -> None:
-    """Leave a run's data, and Locust's page only where the report shows it. many: it is one of
-    many."""
+    """Leave a run's data, and Locust's page only where the report shows it. many: without
+    OF_MANY."""
     patterns = [*DERIVED, *(OF_MANY if many else ()), *(() if native else ("locust.html",))]
     for pattern in patterns:
         for path in folder.glob(pattern):
@@ -205,7 +208,8 @@ def make_runs(
                 say(f"   not made: {error}")
                 continue
             digests = digests_of(folder, digests)
-            slim(folder, native=planned.native, many=AGAIN in planned.name)
+            many = AGAIN in planned.name or planned.scenario.seconds > LONG
+            slim(folder, native=planned.native, many=many)
             say(f"   {told(outcome)}")
         if not (folder / "provenance.json").is_file() and planned.name not in left:
             left.append(planned.name)

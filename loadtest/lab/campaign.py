@@ -79,9 +79,10 @@ class Plan:
 
 def read_plan(path: Path, seeds: Sequence[int], generator: str | None = None) -> Plan:
     """The plan of a file, once for each seed: all runs of the first seed first. The folder of a
-    further seed ends with it. generator: of all runs, instead of what the plan says. Raises
+    further seed ends with it. generator: of all runs that name none, instead of the plan's. Raises
     ValueError."""
     body = yaml.safe_load(path.read_text(encoding="utf-8"))
+    generator = generator or body.get("generator")
     runs: list[Planned] = []
     searches: list[Planned] = []
     for place, seed in enumerate(seeds):
@@ -250,7 +251,11 @@ def make_search(
         tries = [found for _, found in steps]
         rate = capacity.next_rate(tries, scenario.start_rate, ceiling=ceiling)
         done = rate is None or idle >= TRIES
-        write_search(place, planned, steps, complete=rate is None)
+        if steps:
+            write_search(place, planned, steps, complete=rate is None)
+        else:
+            # A search without a step has found nothing, not that nothing holds.
+            (place / "capacity.json").unlink(missing_ok=True)
         if done or rate is None or not budget.has(scenario.duration + AROUND):
             return rate is None
         folder = place / f"step-{len(list(place.glob('step-*'))) + 1:02d}"

@@ -163,7 +163,7 @@ def soak(run: Run) -> str:
     )
     for name in ("p50", "p95", "p99"):
         line(deliver, by_minute(column(run.series, f"deliver_{name}_ms")), name, name)
-    dress(deliver, "Delivery, median of a minute's seconds", "ms")
+    dress(deliver, "Delivery, a minute's median second", "ms")
     for whose, look, label in (
         (CHAT, "chat", "each chat pod"), (REDIS, "redis", "each Redis"),
         (GENERATOR, "generator", "load"),

@@ -204,8 +204,12 @@ class Run:
         return float(longest) if counts else None
 
     def worst(self, column: str) -> tuple[float, float] | None:
-        """(second, value) of a series column's greatest value."""
-        points = [(row["second"], row[column]) for row in self.series if column in row]
+        """(second, value) of a series column's greatest value after the ramp-up."""
+        points = [
+            (row["second"], row[column])
+            for row in self.series
+            if column in row and not row.get("ramp")
+        ]
         return max(points, key=lambda point: point[1]) if points else None
 
 

@@ -12,7 +12,7 @@ import pytest
 from lab import campaign, capacity
 from lab.experiment import Outcome
 from lab.local import LabError
-from lab.scenario import Scenario, load
+from lab.scenario import Scenario, changed, load
 
 DIGESTS = {"chat": "sha256:a", "generator": "sha256:b", "manifest": "c"}
 ENTRIES = """
@@ -122,6 +122,16 @@ def test_a_run_names_the_command_that_makes_it_alone(plan: campaign.Plan) -> Non
     assert plan.runs[1].command.endswith("--where cluster --rate 7 --set topics=3")
 
 
+def test_the_plan_names_the_generator_of_runs_that_name_none(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text("generator: go\n" + ENTRIES.replace("users: 30", "generator: both"))
+    found = campaign.read_plan(path, [1])
+    assert [one.scenario.generator for one in found.runs] == ["both", "go"]
+    assert "--generator go" in found.runs[1].command
+    found = campaign.read_plan(path, [1], "python")
+    assert [one.scenario.generator for one in found.runs] == ["both", "python"]
+
+
 def test_what_is_there_is_not_made_again(
     plan: campaign.Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,13 +202,23 @@ def test_only_data_is_kept_and_locusts_page_where_it_is_shown(
     assert "report.html" not in names["one"] and "histograms.csv" in names["one"]
 
 
+def test_of_a_long_run_less_is_kept(
+    plan: campaign.Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub(monkeypatch, ["clean"])
+    hour = campaign.Planned("hour", changed(plan.runs[0].scenario, seconds=3600), native=False)
+    campaign.make_runs([hour], tmp_path, campaign.Budget(90), None, 0)
+    assert {"series.csv"} == {path.name for path in (tmp_path / "hour").glob("*.csv")}
+
+
 def test_a_search_is_written_down_and_goes_on_where_it_was_cut_off(
     plan: campaign.Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = stub(monkeypatch, ["clean"])
     search = plan.searches[0]
     assert not campaign.make_search(search, tmp_path, campaign.Budget(0.1), None, 0)
-    assert made == []
+    # Without a step it says nothing, least of all that nothing holds.
+    assert made == [] and not (tmp_path / "limit/capacity.json").exists()
     assert campaign.make_search(search, tmp_path, campaign.Budget(600), None, 0)
     found = json.loads((tmp_path / "limit/capacity.json").read_text())
     assert found["complete"] and 40 <= found["held"] <= 50 < found["failed"] <= 60
@@ -210,6 +230,10 @@ def test_a_search_is_written_down_and_goes_on_where_it_was_cut_off(
     (last / "provenance.json").unlink()
     assert campaign.make_search(search, tmp_path, campaign.Budget(600), None, 0)
     assert len(made) == number + 1
+    # Steps of other images go, and what was found with them.
+    monkeypatch.setattr(campaign, "digests_now", lambda _: {**DIGESTS, "chat": "sha256:z"})
+    assert not campaign.make_search(search, tmp_path, campaign.Budget(0.1), None, 0)
+    assert not list((tmp_path / "limit").iterdir())
 
 
 def test_a_search_that_proves_nothing_twice_gives_up_for_now(

@@ -16,8 +16,10 @@ def a_long_run(place: Path) -> Run:
         rows.append(f"{second},redis-0,1.0,{second},,,")
         rows.append(f"{second},redis-0/sentinel,1.0,9000,,,")
     (place / "samples.csv").write_text("\n".join(rows) + "\n")
-    series = ["second,deliver_p50_ms,deliver_p99_ms,ack_p99_ms"]
-    series += [f"{second},2,{20 if second % 100 else 900},3" for second in range(1000)]
+    series = ["second,ramp,deliver_p50_ms,deliver_p99_ms,ack_p99_ms"]
+    series += [
+        f"{second},{int(second < 9)},2,{20 if second % 100 else 900},3" for second in range(1000)
+    ]
     (place / "series.csv").write_text("\n".join(series) + "\n")
     return Run("soak", place, {}, {})
 
@@ -38,3 +40,7 @@ def test_a_minute_is_one_point(tmp_path: Path) -> None:
     points = by_minute(sampled(run, "pod-0", "memory_mb")["pod-0"])
     assert points[:2] == [(30.0, 102.5), (90.0, 108.5)] and len(points) == 17
     assert "<svg" in charts.soak(run)
+
+
+def test_the_worst_second_is_not_one_of_the_ramp_up(tmp_path: Path) -> None:
+    assert a_long_run(tmp_path).worst("deliver_p99_ms") == (100.0, 900.0), "not at second 0"

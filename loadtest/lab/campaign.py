@@ -32,8 +32,8 @@ PLAN = Path(__file__).resolve().parent.parent / "campaign.yaml"
 AROUND = 55.0
 #: Files of a run that can be made again from the others, or that nobody looks at.
 DERIVED = ("report.html", "README.md", "locust_exceptions.csv", "*.svg", "*.png")
-#: What steps of a capacity search and runs of further seeds do without besides, since they are many,
-#: and a run of more than LONG seconds, since its files are.
+#: What steps of a capacity search and runs of further seeds do without besides (they are many),
+#: and a run of more than LONG seconds (its files are large).
 OF_MANY = ("histograms.csv", "locust*.csv", "failures.csv", "pods.csv")
 #: Above so many seconds a run is long.
 LONG = 600.0

@@ -118,7 +118,7 @@ def dress(axes: Axes, title: str, unit: str, faults: Sequence[tuple[float, str]]
 
 def run_panel(run: Run) -> str:
     """A run over time: above, Locust's own charts; below, what only the load lab measures."""
-    figure, grid = plt.subplots(2, 3, figsize=(WIDTH, 2.75), layout="constrained")
+    figure, grid = plt.subplots(2, 3, figsize=(WIDTH, 2.6), layout="constrained")
     faults, series, locust = run.faults, run.series, run.locust
     requests, answers, users = grid[0]
     line(requests, column(locust, "Requests/s"), "posts", "requests/s")
@@ -159,7 +159,7 @@ def run_panel(run: Run) -> str:
 def soak(run: Run) -> str:
     """A long run by the minute: delivery, memory, goroutines and sockets of each chat pod."""
     figure, (deliver, memory, inside) = plt.subplots(
-        1, 3, figsize=(WIDTH, 1.6), layout="constrained"
+        1, 3, figsize=(WIDTH, 1.5), layout="constrained"
     )
     for name in ("p50", "p95", "p99"):
         line(deliver, by_minute(column(run.series, f"deliver_{name}_ms")), name, name)

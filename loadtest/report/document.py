@@ -47,14 +47,6 @@ def screenshot(root: Path, name: str, alt: str) -> Markup | None:
     )
 
 
-def inline(text: str) -> Markup:
-    """Markdown's code, bold and emphasis within a line, as HTML."""
-    out = str(Markup.escape(text))
-    for mark, tag in (("`", "code"), ("**", "b"), ("*", "i")):
-        out = re.sub(f"{re.escape(mark)}(.+?){re.escape(mark)}", rf"<{tag}>\1</{tag}>", out)
-    return Markup(out)  # noqa: S704  (escaped above)
-
-
 def when(text: str) -> datetime:
     """An instant as provenance files write it."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
@@ -97,7 +89,6 @@ def context(root: Path, measured: Path, figures: Figures) -> dict[str, Any]:
         "screen": screen,
         "native": native,
         "digests": digests,
-        "inline": inline,
         "locust_pods": diagram.locust,
     }
     return {

@@ -54,19 +54,6 @@ class Facts:
         """A constant in the Go code below ``images/chat``."""
         return self._found(self.root / "images/chat" / path, pattern)
 
-    def table(self, path: str, first: str, holds: str) -> list[list[str]]:
-        """A Markdown table of a document: the one whose first column is headed ``first`` and that
-        has ``holds`` somewhere. Its header and its rows, cell by cell."""
-        text = (self.root / path).read_text(encoding="utf-8")
-        for block in re.findall(r"(?:^\|.*\n)+", text, re.M):
-            rows = [
-                re.split(r"\s*\|\s*", line.strip().strip("|").strip())
-                for line in block.splitlines()
-            ]
-            if rows[0][0] == first and holds in block:
-                return [rows[0], *rows[2:]]
-        raise Missing(f"{path} has no table of {first} with {holds}")
-
     def _found(self, path: Path, pattern: str) -> str:
         found = re.search(pattern, path.read_text(encoding="utf-8"), re.M)
         if found is None:

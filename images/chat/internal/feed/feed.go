@@ -35,6 +35,9 @@ type Options struct {
 	// Left is told of each chat.KindLeft, before anything that comes after it
 	// in the log is shown to anybody. Nil: nobody is told.
 	Left func(room, account string, version uint64)
+	// Renew is called before messages are shown: it tells the hub of sights that
+	// have grown (Hub.Renew). Nil: nobody's do.
+	Renew func()
 }
 
 // Feed reads the log for its hub. One goroutine tails each partition from where
@@ -94,7 +97,12 @@ func (f *Feed) Run(ctx context.Context) {
 	var asking sync.WaitGroup
 	asking.Go(func() { f.asker.run(ctx) })
 	asking.Go(func() { f.flush(ctx) })
-	asking.Go(func() { f.log.Listen(ctx, func(_ int, list []chat.Ephemeral) { f.hub.Whisper(list) }) })
+	asking.Go(func() {
+		f.log.Listen(ctx, func(_ int, list []chat.Ephemeral) {
+			f.renew()
+			f.hub.Whisper(list)
+		})
+	})
 	defer asking.Wait()
 	for said := ""; ctx.Err() == nil; {
 		switch err := f.follow(ctx); {
@@ -262,6 +270,7 @@ func (f *Feed) tail(ctx context.Context, part int, from chat.Pos, was standing) 
 // publish hands a batch to the hub, in pieces that end where somebody has left
 // a room: the hub asks for each piece who may see it.
 func (f *Feed) publish(part int, batch chat.Batch) {
+	f.renew()
 	for i := 0; f.options.Left != nil && i < len(batch.Events); i++ {
 		e := batch.Events[i]
 		if e.Kind != chat.KindLeft {
@@ -273,6 +282,12 @@ func (f *Feed) publish(part int, batch chat.Batch) {
 		f.options.Left(e.Departure())
 	}
 	f.hub.Publish(part, batch)
+}
+
+func (f *Feed) renew() {
+	if f.options.Renew != nil {
+		f.options.Renew()
+	}
 }
 
 // watch asks now and then for the state of the log, until ctx ends. It returns

@@ -117,12 +117,12 @@ func (h *Hub) Renew(s *Subscription, names func() map[string]string) {
 	if s == nil {
 		return
 	}
-	named := s.interest.named()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if list := *s.list(); s.at >= len(list) || list[s.at] != s {
 		return // it has ended
 	}
+	named := s.interest.named() // under the mutex: of two calls the later one knows more
 	if old := s.interest.Filter; old != nil {
 		if again := old.Rebind(names()); again.Key() != old.Key() {
 			h.remove(s)

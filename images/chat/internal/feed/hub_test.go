@@ -3,6 +3,7 @@ package feed
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -230,4 +231,34 @@ func TestWindowKeepsNoMoreThanItsMessages(t *testing.T) {
 		t.Errorf("a window of 1,000 short messages keeps %d MiB", m.HeapAlloc>>20)
 	}
 	runtime.KeepAlive(h)
+}
+
+// TestLastOverPartitions: the latest are those with the greatest ids, whichever
+// partition they are of and in whatever order they came.
+func TestLastOverPartitions(t *testing.T) {
+	h := newHub(2)
+	h.Reset(7, []chat.Batch{{}, {}}, Standing{})
+	h.Publish(1, batch(logged(1, 105, "a")))
+	h.Publish(0, batch(logged(0, 100, "b"), logged(0, 101, "b"), logged(0, 102, "b")))
+	got := func(interest Interest, n int) (ids []uint64) {
+		for _, it := range h.Snapshot().Last(interest, chat.Pos{}, n) {
+			ids = append(ids, it.ID.Pos.Ms)
+		}
+		return ids
+	}
+	if ids := got(aboutAll, 2); !slices.Equal(ids, []uint64{102, 105}) {
+		t.Errorf("the last two are %v; want 102 and 105", ids)
+	}
+	if ids := got(aboutAll, 10); !slices.Equal(ids, []uint64{100, 101, 102, 105}) {
+		t.Errorf("all are %v", ids)
+	}
+	if ids := got(about("b"), 2); !slices.Equal(ids, []uint64{101, 102}) {
+		t.Errorf("the last two of b are %v", ids)
+	}
+	for upTo, want := range map[uint64]uint64{104: 102, 105: 105, 99: 0} {
+		last, found := h.Snapshot().LastUpTo(aboutAll, []chat.Pos{{Ms: upTo}, {Ms: upTo}})
+		if last.Pos.Ms != want || found != (want > 0) {
+			t.Errorf("up to %d the last is %d, %v; want %d", upTo, last.Pos.Ms, found, want)
+		}
+	}
 }

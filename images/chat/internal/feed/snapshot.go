@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"chatapp/chat/internal/chat"
+	"chatapp/chat/internal/filter"
 )
 
 // Snapshot is the hub at one moment. It stays as it is, and may be read by
@@ -24,6 +25,10 @@ func (s Snapshot) Cursor() string { return chat.Cursor{Epoch: s.Epoch, Pos: s.He
 // Covers reports whether everything after pos, up to Head, is in the snapshot.
 func (s Snapshot) Covers(pos []chat.Pos) bool { return covers(s.Start, pos) }
 
+// Low is where every partition's messages begin to be in the snapshot: after
+// it none is missing.
+func (s Snapshot) Low() chat.Pos { return slices.MaxFunc(s.Start, chat.Pos.Compare) }
+
 // fresh gives items with their newest numbers.
 func (s Snapshot) fresh(items []Item) []Item {
 	items, _ = s.hub.Fresh(items)
@@ -39,21 +44,39 @@ func (s Snapshot) After(interest Interest, pos []chat.Pos) []Item {
 // their ids.
 func (s Snapshot) Last(interest Interest, pos chat.Pos, n int) []Item {
 	found := make([]Item, 0, min(n, 64))
-	for i := len(s.items) - 1; i >= 0 && len(found) < n; i-- {
+	// Items come in order of their ids within a partition, not between them.
+	taken := make([]int, len(s.Start))
+	for i := len(s.items) - 1; i >= 0 && len(found) < n*len(taken); i-- {
 		it := &s.items[i]
-		if it.ID.Pos.Compare(pos) <= 0 || !interest.Wants(it.Topic) {
+		if taken[it.ID.Part] == n || it.ID.Pos.Compare(pos) <= 0 || !interest.Wants(it.Topic) || !s.matches(it, interest.Filter) {
 			continue
 		}
-		if interest.Filter != nil {
-			if !s.fresh([]Item{*it})[0].matches(interest.Filter) {
-				continue
-			}
-		}
+		taken[it.ID.Part]++
 		found = append(found, *it)
 	}
 	slices.Reverse(found) // in order already, but for partitions that overlap
 	Sort(found)
-	return found
+	return found[max(0, len(found)-n):]
+}
+
+// LastUpTo gives the id of the last item of interest at or before pos.
+func (s Snapshot) LastUpTo(interest Interest, pos []chat.Pos) (last chat.ID, found bool) {
+	for _, it := range slices.Backward(s.items) {
+		if it.ID.Pos.Compare(pos[it.ID.Part]) > 0 || !interest.Wants(it.Topic) || found && it.ID.Compare(last) < 0 {
+			continue
+		}
+		if s.matches(&it, interest.Filter) {
+			last, found = it.ID, true
+		}
+	}
+	return last, found
+}
+
+// matches reports whether an item matches a filter, nil for none, with its
+// newest numbers. Those are looked up for what matches with old ones: all that
+// they can change is that it was deleted.
+func (s Snapshot) matches(it *Item, f *filter.Matcher) bool {
+	return f == nil || it.matches(f) && s.fresh([]Item{*it})[0].matches(f)
 }
 
 // AnyUpTo reports whether an item of interest is at or before pos.

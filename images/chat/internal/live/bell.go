@@ -2,7 +2,9 @@ package live
 
 import (
 	"context"
+	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,22 +22,27 @@ type ringer interface {
 }
 
 // roomBell is rung for sessions whose rooms have changed. Its one goroutine
-// lets the hub know at once, and the client at most once in roomsGap. Ringing
-// never waits; it is safe for use by many goroutines.
+// lets the hub know at once, and the client at most once in roomsGap. What the
+// feed shows of messages after a ring, it shows to a hub that knows (renew).
+// Ringing never waits; it is safe for use by many goroutines.
 type roomBell struct {
-	wake chan struct{} // capacity 1
+	wake     chan struct{} // capacity 1
+	rung     atomic.Bool   // the hub does not know of all that was rung for
+	renewing sync.Mutex    // held while the hub is told
 
-	mu  sync.Mutex
-	due map[ringer]struct{}
+	mu    sync.Mutex
+	due   map[ringer]struct{} // the hub does not know
+	known map[ringer]struct{} // the hub knows, run does not
 }
 
-func newRoomBell() roomBell {
-	return roomBell{wake: make(chan struct{}, 1), due: map[ringer]struct{}{}}
+func newRoomBell() *roomBell {
+	return &roomBell{wake: make(chan struct{}, 1), due: map[ringer]struct{}{}, known: map[ringer]struct{}{}}
 }
 
 func (b *roomBell) ring(s ringer) {
 	b.mu.Lock()
 	b.due[s] = struct{}{}
+	b.rung.Store(true)
 	b.mu.Unlock()
 	select {
 	case b.wake <- struct{}{}:
@@ -43,15 +50,33 @@ func (b *roomBell) ring(s ringer) {
 	}
 }
 
-func (b *roomBell) take() []ringer {
+// renew lets the hub know of all that was rung for before it was called; where
+// another call is at that, it waits for it. Where nobody rang it costs one look.
+func (b *roomBell) renew() {
+	if !b.rung.Load() {
+		return
+	}
+	b.renewing.Lock()
+	defer b.renewing.Unlock()
+	b.mu.Lock()
+	now := b.due
+	b.due = map[ringer]struct{}{}
+	b.mu.Unlock()
+	for s := range now {
+		s.renewRooms()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	list := make([]ringer, 0, len(b.due))
-	for s := range b.due {
-		list = append(list, s)
-	}
-	clear(b.due)
-	return list
+	maps.Copy(b.known, now)
+	b.rung.Store(len(b.due) > 0)
+}
+
+// take adds those that the hub knows of to the ones whose clients wait.
+func (b *roomBell) take(waiting map[ringer]struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	maps.Copy(waiting, b.known)
+	clear(b.known)
 }
 
 // run tells until ctx ends.
@@ -65,10 +90,8 @@ func (b *roomBell) run(ctx context.Context) {
 		case <-b.wake:
 		case <-tick:
 		}
-		for _, s := range b.take() {
-			s.renewRooms()
-			waiting[s] = struct{}{}
-		}
+		b.renew()
+		b.take(waiting)
 		for s := range waiting {
 			if s.tellRoomsAfter(roomsGap) {
 				delete(waiting, s)

@@ -46,8 +46,8 @@ type outbox struct {
 // alone, as much as it asks for.
 const answerBytes = 48 << 10
 
-// init makes the outbox of a connection. Of deliveries at most about most
-// bytes wait.
+// init makes the outbox of a connection. Of deliveries at most about most bytes
+// and one frame wait; the largest is what the feed reads at once.
 func (o *outbox) init(conn *websocket.Conn, most int, metrics *Metrics) {
 	o.conn, o.metrics = conn, metrics
 	o.deliveries.Most, o.answers.Most = most, answerBytes
@@ -111,14 +111,18 @@ func (o *outbox) tooSlow() {
 	o.goodbye(wire.CloseTooSlow)
 }
 
-// Deliver queues messages that nobody asked for just now. If too many wait,
-// the client is too slow: what waits is dropped, and the session closes with
-// wire.CloseTooSlow.
+// Deliver queues messages that nobody asked for just now. If too many wait
+// already, the client is too slow: what waits is dropped, and the session closes
+// with wire.CloseTooSlow. What comes now is queued however much it is: a frame
+// larger than a queue says how much the log brought, and nothing of the client.
 func (o *outbox) Deliver(f *wire.Frame) {
 	o.add(func() {
-		if !o.deliveries.Take(len(f.Text)) && (!o.dropWhispers() || !o.deliveries.Take(len(f.Text))) {
-			o.tooSlow()
-			return
+		if n := len(f.Text); !o.deliveries.Take(n) && (!o.dropWhispers() || !o.deliveries.Take(n)) {
+			if o.deliveries.Over() {
+				o.tooSlow()
+				return
+			}
+			o.deliveries.Force(n)
 		}
 		o.frames = append(o.frames, waiting{Frame: f, delivery: true})
 	})

@@ -25,7 +25,7 @@ type shared struct {
 	features []string     // in welcome
 	guests   bool         // may connect
 	people   *people.View // nil: nobody can sign in
-	rooms    roomBell
+	rooms    *roomBell
 	service  *chat.Service
 	feed     *feed.Feed
 	members  *crowd.Members

@@ -74,7 +74,7 @@ type Sessions struct {
 // New makes Sessions. Start comes next.
 func New(c Config, service *chat.Service, presence chat.Presence, metrics *Metrics, logger *slog.Logger) *Sessions {
 	logger = logger.With("component", "live")
-	members := crowd.NewMembers()
+	members, rooms := crowd.NewMembers(), newRoomBell()
 	l := &Sessions{
 		config: c,
 		shared: shared{
@@ -82,11 +82,13 @@ func New(c Config, service *chat.Service, presence chat.Presence, metrics *Metri
 			features: c.Features,
 			guests:   !c.GuestsNone,
 			people:   c.People,
-			rooms:    newRoomBell(),
+			rooms:    rooms,
 			posts:    limit.Rate{PerSecond: c.PostRate, Burst: c.PostBurst},
 			reads:    limit.Rate{PerSecond: c.ReadRate, Burst: c.ReadBurst},
 			service:  service,
-			feed:     feed.New(service, feed.Options{Pace: c.Pace, Logger: logger, Metrics: metrics.feed, Left: leftIn(c.People)}),
+			feed: feed.New(service, feed.Options{
+				Pace: c.Pace, Logger: logger, Metrics: metrics.feed, Left: leftIn(c.People), Renew: rooms.renew,
+			}),
 			members:  members,
 			presence: crowd.NewPresence(c.Name, presence, members, metrics.crowd),
 			metrics:  metrics,

@@ -11,6 +11,10 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"chatapp/chat/internal/chat"
+	"chatapp/chat/internal/wire"
 )
 
 // patience ends a test that hangs; it is no measure of the server.
@@ -196,4 +200,48 @@ func quiet(t *testing.T) int {
 		return same > 30
 	})
 	return last
+}
+
+// TestMoreThanAQueueAtOnce appends a batch that is several times what may wait
+// for a reader. Readers that keep up get it, and the next ones, on the
+// connection that they have.
+func TestMoreThanAQueueAtOnce(t *testing.T) {
+	store := newMemStore(1)
+	p := startTCP(t, store, Config{QueueBytes: 16 << 10})
+	defer p.close()
+	readers := []*client{p.join(`{"type":"hello","limit":0}`), p.join(`{"type":"hello","limit":0,"topics":["tea"]}`)}
+	await(t, "both are welcomed", func() bool { return len(readers[0].got("welcome")) == 1 && len(readers[1].got("welcome")) == 1 })
+	const batches, each = 5, 100
+	for n := range batches {
+		var events []chat.Event
+		for i := range each {
+			events = append(events, chat.NewEvent(chat.Draft{
+				Key: fmt.Sprint("k", n, "-", i), Topic: "tea", Name: "Ann", Email: "ann@example.org", Content: strings.Repeat("x", 1000),
+			}))
+		}
+		store.append(0, events)
+		await(t, "everybody has everything", func() bool {
+			for _, c := range readers {
+				if len(c.got("close")) > 0 {
+					t.Fatalf("a reader that keeps up was closed: %+v", c.got("close"))
+				}
+			}
+			return readers[0].count() == (n+1)*each && readers[1].count() == (n+1)*each
+		})
+	}
+
+	for _, c := range readers {
+		c.leave()
+	}
+
+	o := &outbox{flushing: true} // as if a write were under way, for long
+	o.init(nil, 1000, NewMetrics(prometheus.NewRegistry()))
+	frame := &wire.Frame{Text: make([]byte, 5000)}
+	o.Deliver(frame)
+	if len(o.frames) != 1 {
+		t.Error("a frame larger than the queue was not taken, though nothing waited")
+	}
+	if !o.deliveries.Over() {
+		t.Error("what waits is not counted")
+	}
 }

@@ -115,7 +115,12 @@ func honour(text string, hub feed.Snapshot, floor []chat.Pos) ([]chat.Pos, bool)
 
 // resume goes on where the client was.
 func (s *session) resume(ctx context.Context, hub feed.Snapshot, from, floor []chat.Pos) *catchUp {
-	c := &catchUp{session: s, epoch: hub.Epoch, pos: from, step: firstStep, recovered: true, more: hub.AnyUpTo(s.interest, from)}
+	c := &catchUp{session: s, epoch: hub.Epoch, pos: from, step: firstStep, recovered: true}
+	if s.interest.Filter == nil {
+		c.more = hub.AnyUpTo(s.interest, from)
+	} else if last, found := hub.LastUpTo(s.interest, from); found && last.Pos.Compare(hub.Low()) > 0 {
+		c.more, c.before = true, chat.ID{Pos: last.Pos.Next(), Part: last.Part} // it is among what comes before
+	}
 	_, c.learned = s.feed.Hub().Fresh(nil)
 	if !c.more && !isZero(from) {
 		older, err := s.service.Find(ctx, s.who(), chat.Query{
@@ -140,7 +145,7 @@ func (s *session) resume(ctx context.Context, hub feed.Snapshot, from, floor []c
 func (s *session) beginLatest(ctx context.Context, hub feed.Snapshot, most int) (*catchUp, error) {
 	c := &catchUp{session: s, epoch: hub.Epoch, pos: hub.Head, step: firstStep}
 	_, c.learned = s.feed.Hub().Fresh(nil)
-	low := slices.MaxFunc(hub.Start, chat.Pos.Compare) // after it, the window has every partition's messages
+	low := hub.Low()
 	found := hub.Last(s.interest, low, most+1)
 	if missing := most + 1 - len(found); missing > 0 && !low.IsZero() {
 		older, err := s.service.Find(ctx, s.who(), chat.Query{

@@ -96,7 +96,7 @@ func (s *Service) SignIn(ctx context.Context, email, password string) (Account, 
 	if err != nil && !errors.Is(err, ErrNone) {
 		return Account{}, "", failed(err)
 	}
-	wrong := refusal(chat.CodeUnauthorised, "the address or the password is wrong")
+	wrong := signIn("the address or the password is wrong")
 	right, weak, err := s.hasher.Check(password, a.Password)
 	if err != nil {
 		return Account{}, "", chat.AsError(err)

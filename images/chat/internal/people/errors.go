@@ -18,6 +18,14 @@ func forbidden(text string) error {
 	return &chat.Error{Code: chat.CodeUnauthorised, Message: text, Cause: ErrForbidden}
 }
 
+// ErrSignIn is the cause of errors that signing in, or in again, would mend.
+var ErrSignIn = errors.New("not signed in")
+
+// signIn is the error for whoever is not signed in, or could not be.
+func signIn(text string) error {
+	return &chat.Error{Code: chat.CodeUnauthorised, Message: text, Cause: ErrSignIn}
+}
+
 // notFound is the answer about things that do not exist, and about things that
 // this account may not see.
 func notFound() error { return refusal(chat.CodeNotFound, "there is no such thing here") }
@@ -52,7 +60,7 @@ func badName(field string, limit int) error {
 
 // errToken is the answer to a token that is not known, or not any more.
 func errToken() error {
-	return refusal(chat.CodeUnauthorised, "you are not signed in (any more): sign in")
+	return signIn("you are not signed in (any more): sign in")
 }
 
 func errCurrent() error { return forbidden("current_password: it is wrong") }

@@ -36,7 +36,11 @@ func (s *Server) as(h handler, guests bool) http.HandlerFunc {
 			err = errSignIn()
 		}
 		if err == nil {
-			if err = h(w, r, c); err != nil && c.who.SignedIn() && chat.AsError(err).Code == chat.CodeUnauthorised {
+			// A query that nobody reads may be unreadable too.
+			if _, err = readQuery(r); err == nil {
+				err = h(w, r, c)
+			}
+			if err != nil && c.who.SignedIn() && chat.AsError(err).Code == chat.CodeUnauthorised && !errors.Is(err, people.ErrSignIn) {
 				err = errors.Join(people.ErrForbidden, err) // signing in would not help
 			}
 		}

@@ -275,6 +275,16 @@ func TestFilteredReaders(t *testing.T) {
 				t.Errorf("resumed, %s was heard %d times", key, times)
 			}
 		}
+		// With nothing missed: there are older ones, and before says where.
+		_, end := dial(t, pods[0], `{"type":"hello","filter":"#rare"}`)
+		_, nothing := dial(t, pods[0], fmt.Sprintf(`{"type":"hello","filter":"#rare","cursor":%q}`, end.Cursor))
+		if !nothing.Recovered || len(nothing.Messages) != 0 || !nothing.More || nothing.Before == "" {
+			t.Errorf("resumed at the end: %+v; want none, more and before", nothing)
+		}
+		older := decode[struct{ Messages []message }](t, call(t, http.MethodGet, pods[0].url+"/api/v1/messages?filter=%23rare&limit=1&before="+nothing.Before, ""))
+		if last := keys(0, n)[len(keys(0, n))-1]; len(older.Messages) != 1 || older.Messages[0].Key != last {
+			t.Errorf("before it is %+v; want %s", older.Messages, last)
+		}
 		// History: bounded steps, with more and before as they are.
 		found, pages := map[string]int{}, 0
 		for before := ""; ; {

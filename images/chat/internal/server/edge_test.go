@@ -18,6 +18,7 @@ import (
 func TestQueriesThatCannotBeRead(t *testing.T) {
 	p := startPod(t, podOptions{})
 	call(t, "POST", p.url+"/api/v1/messages", draftJSON("k", "tea", "x"), asJSON)
+	expectProblem(t, call(t, "POST", p.url+"/api/v1/messages?topic=100%", draftJSON("k2", "tea", "x"), asJSON), 400, "bad_frame")
 	for query, status := range map[string]int{
 		"":                           200,
 		"?":                          200,

@@ -143,6 +143,10 @@ func TestAccounts(t *testing.T) {
 		if unknown := guest.does(there, "POST", "/session", `{"email":"nobody@example.org","password":"a wrong password"}`, 401); unknown != known {
 			t.Errorf("known %s, unknown %s", known, unknown)
 		}
+		// Signing in would help whoever is signed in already, too.
+		if again := ann.does(there, "POST", "/session", `{"email":"ann@example.org","password":"a wrong password"}`, 401); again != known {
+			t.Errorf("with a token %s, without %s", again, known)
+		}
 		in := guest.does(there, "POST", "/session", `{"email":"Ann@example.org","password":"correct horse"}`, 200)
 		var second struct{ Token string }
 		if err := json.Unmarshal([]byte(in), &second); err != nil || second.Token == "" || second.Token == ann.token {
@@ -358,6 +362,10 @@ func TestRooms(t *testing.T) {
 		}
 		if got := ann.does(here, "POST", "/rooms", `{"key":"k2","name":"x","members":["X@example.org","bob@example.org"]}`, 400); !strings.Contains(got, `"unknown":["X@example.org"]`) {
 			t.Errorf("unknown: %s", got)
+		}
+		// What is no address is told in an answer that can be read.
+		if got := ann.does(here, "PUT", "/rooms/"+id+"/members/%FF", "", 400); !strings.Contains(got, `"code":"bad_message"`) {
+			t.Errorf("no UTF-8: %s", got)
 		}
 		path := "/rooms/" + id
 		member := func(who someone) string { return path + "/members/" + url.PathEscape(who.mail) }

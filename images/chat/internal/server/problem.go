@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"chatapp/chat/internal/chat"
 )
@@ -30,7 +31,8 @@ func writeProblem(w http.ResponseWriter, status int, e *chat.Error) {
 	if e.RetryAfter > 0 && w.Header().Get("Retry-After") == "" {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
-	b, err := json.Marshal(problem)
+	// Texts may quote what was sent, and that need not be UTF-8.
+	b, err := json.Marshal(problem, jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		b = []byte(`{}`) // cannot happen: it has only strings and numbers
 	}

@@ -289,6 +289,27 @@ func TestRoomsFrameIsSeldom(t *testing.T) {
 	})
 }
 
+// TestNewMembersHearAtOnce: on the server that answered, what is said in a room
+// right after somebody was added is shown to that one, live.
+func TestNewMembersHearAtOnce(t *testing.T) {
+	onStages(t, server.Config{}, func(t *testing.T, pods []*pod) {
+		ann, bob := enrol(t, pods[0], "ann"), enrol(t, pods[0], "bob")
+		c := bob.hello(pods[0], "")
+		c.until(`"type":"rooms"`)
+		for i := range 30 {
+			made := ann.does(pods[0], "POST", "/rooms", fmt.Sprintf(`{"key":"r%d","name":"den","members":["bob@example.org"]}`, i), 201)
+			var room struct{ Room string }
+			if err := json.Unmarshal([]byte(made), &room); err != nil {
+				t.Fatal(err)
+			}
+			ann.does(pods[0], "POST", "/messages", fmt.Sprintf(`{"key":"m%d","topic":%q,"content":"x"}`, i, room.Room), 201)
+			if f := hearType(t, c, "messages"); len(f.Messages) != 1 || f.Messages[0].Key != fmt.Sprint("m", i) {
+				t.Fatalf("heard %+v; want m%d", f, i)
+			}
+		}
+	})
+}
+
 // TestFilterFollowsRoomNames: a filter by a room's name goes by the rooms that
 // its reader has now, and by their present names.
 func TestFilterFollowsRoomNames(t *testing.T) {

@@ -15,12 +15,12 @@ from report.tests.conftest import ROOT, build, text_of
 
 TEMPLATES = sorted((ROOT / "loadtest/report/template").glob("*.html"))
 #: Digits that are names, not measurements: sections, percentile names, standards, ports, codes,
-#: folders, and the examples of commands.
+#: folders, addresses of links, and the examples of commands.
 NAMES = [
     r"<pre>.*?</pre>",
     r"<style>.*?</style>",
     r"<h\d>[^<]*</h\d>|</?h\d|<meta[^>]*>|style=\"[^\"]*\"|class=\"[^\"]*\"|\"[\w-]+\.png\"",
-    r"&#?\w+;|web/e2e|make e2e",
+    r"&#?\w+;|web/e2e|make e2e|href=\"[^\"]*\"",
     r"\bp\d\d\b|\bA\.\d+\b|\bRFC \d+\b|\bXEP-\d+\b|\bwrk2\b|kill −9|\bUTC\b",
     r"node port \d+|close code \d+|closed with \d+|\bexit code \d\b|exit code is \d|code \(\d\)",
     r"Exit codes of headless runs: [^.]*\.",

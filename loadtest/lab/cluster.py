@@ -117,7 +117,8 @@ class Log(threading.Thread):
                 return
             # Asked before the log is: what ends in between has written all by then.
             following = self._runs()
-            self._stopped.wait(self.PAUSE)
+            if self._stopped.wait(self.PAUSE):
+                return
             self._child = self._look("-f") if following else self._look()
 
     def _look(self, *how: str) -> subprocess.Popen[str]:

@@ -71,6 +71,16 @@ def test_a_log_that_ends_too_early_is_read_again(
     assert ["-f" in one for one in kubectl.asked] == followed and not active
 
 
+def test_who_looks_away_reads_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Log, "PAUSE", 60.0)
+    kubectl = Cut([WHOLE[:20], WHOLE], ["1"])
+    log = Log(kubectl, "loadtest")
+    log.start()
+    log.stop()
+    log.join(30)
+    assert not log.is_alive() and len(kubectl.asked) == 1
+
+
 def test_a_job_that_died_without_artefacts_is_read_once_more_and_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -161,7 +161,7 @@ def draw(facts: Facts) -> str:
     sheet.text(
         688,
         18,
-        "Kubernetes, one namespace; every road not drawn is denied by NetworkPolicy",
+        "Kubernetes, one namespace; every road not drawn, but DNS, is denied by NetworkPolicy",
         size=7.8,
         fill=GREY,
         anchor="end",
@@ -242,7 +242,7 @@ def draw(facts: Facts) -> str:
         workers = max(load.values())
         sheet.box(122, 160, 84, 48)
         sheet.text(164, 174, f"{workers} Locust workers", weight=700, anchor="middle", size=8.4)
-        sheet.lines(164, 187, ["many people each", "and their ledger"], anchor="middle")
+        sheet.lines(164, 187, ["and a probe: people", "and their ledger"], anchor="middle")
         sheet.arrow([(164, 160), (164, 116)], BLUE, both=True)
         sheet.box(122, 248, 84, 48)
         sheet.text(164, 262, "Locust master", weight=700, anchor="middle", size=8.4)
